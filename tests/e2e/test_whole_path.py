@@ -1,0 +1,204 @@
+"""The promise itself: recorded with no network, at the province exactly once."""
+
+import hashlib
+import itertools
+import json
+import random
+import shutil
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from records import synthetic
+from tests.chaos.link import LOST_REPLY, Link, random_faults
+from tests.e2e.world import World, free_port
+
+SEED = 20261121
+
+
+def realistic(count: int, seed: int = SEED) -> list[dict[str, Any]]:
+    """Give `count` commands of a working day, each with a key so that it can be sent again."""
+    commands = itertools.islice(synthetic.commands(seed), count)
+    return [command | {"key": f"{seed}-{number}"} for number, command in enumerate(commands)]
+
+
+def assert_exactly_once(world: World, results: list[dict[str, Any]]) -> None:
+    """Every acknowledged record stands in the feed once, chained, and both sides agree."""
+    feed = [line for line in world.feed() if line["office_id"] == world.office["office_id"]]
+    seqs = [line["seq"] for line in feed]
+    assert len(seqs) == len(set(seqs)), "a record stands twice in the feed"
+    assert seqs == list(range(1, len(seqs) + 1)), "the feed has a hole"
+    assert {result["seq"] for result in results} <= set(seqs), "an acknowledged record is missing"
+    compared = world.reconciliation()
+    assert compared["equal"] is True, compared
+    (head,) = compared["heads"]
+    assert head["office"] == head["province"] == [len(feed), feed[-1]["hash"]]
+
+
+def test_records_made_offline_arrive_once_when_the_line_returns(tmp_path: Path) -> None:
+    server_port = free_port()
+    with (
+        Link(server_port) as link,
+        World(tmp_path, server_port=server_port, link_port=link.port) as world,
+    ):
+        world.start_server()
+        link.cut()
+        world.start_agent()
+        commands = realistic(1_000)
+        results = world.submit(commands)
+        assert [result["ok"] for result in results] == [True] * 1_000
+        status = world.status()
+        assert status["line"] == "offline"
+        assert status["delivered"] == 0
+        assert status["backlog"] == status["head"]
+
+        link.restore()
+        done = world.sync()
+
+        assert done["backlog"] == 0
+        assert done["delivered"] == done["head"]
+        assert_exactly_once(world, results)
+        assert world.run("verify").returncode == 0
+
+
+def test_the_feed_hands_on_the_very_bytes_that_were_hashed(tmp_path: Path) -> None:
+    with World(tmp_path) as world:
+        world.start_server()
+        world.start_agent()
+        world.submit(realistic(20))
+        world.sync()
+        import httpx
+
+        text = httpx.get(
+            f"{world.server_url}/v1/events",
+            headers={"Authorization": f"Bearer {world.facts['feed_token']}"},
+        ).text
+        lines = [line for line in text.split("\n") if line]
+        previous: bytes | None = None
+        for line in lines:
+            event = line[line.index('"event":') + len('"event":') : -1].encode()
+            stated = bytes.fromhex(json.loads(line)["hash"])
+            if previous is not None:
+                digest = hashlib.sha256(b"\x02" + event).digest()
+                assert hashlib.sha256(b"\x01" + previous + digest).digest() == stated
+            previous = stated
+
+
+def test_twenty_resets_in_mid_transfer_lose_and_double_nothing(tmp_path: Path) -> None:
+    server_port = free_port()
+    with (
+        Link(server_port) as link,
+        World(tmp_path, server_port=server_port, link_port=link.port) as world,
+    ):
+        world.start_server()
+        link.cut()
+        world.start_agent()
+        results = world.submit(realistic(1_000))
+        link.fail_with(random_faults(SEED, count=20, bytes_max=40_000))
+        link.restore()
+        while link.struck < 20:
+            # Each new record makes a new exchange, and each exchange meets the next fault.
+            results += world.submit(realistic(5, seed=SEED + link.struck + len(results)))
+            world.run("sync", "--wait", "3", "--json")
+        link.heal()
+        world.sync(120)
+        assert_exactly_once(world, results)
+
+
+def test_lost_replies_do_not_double_a_record(tmp_path: Path) -> None:
+    server_port = free_port()
+    with (
+        Link(server_port) as link,
+        World(tmp_path, server_port=server_port, link_port=link.port) as world,
+    ):
+        world.start_server()
+        link.cut()
+        world.start_agent()
+        results = world.submit(realistic(300))
+        link.fail_with(lambda: LOST_REPLY)
+        link.restore()
+        while link.struck < 3:
+            world.run("sync", "--wait", "2", "--json")
+        assert world.status()["delivered"] == 0
+        assert len(world.feed()) >= 300, "the province has them although no reply came through"
+        link.heal()
+        world.sync()
+        assert_exactly_once(world, results)
+
+
+def test_one_bad_line_among_good_ones_is_named_and_the_good_ones_stand(tmp_path: Path) -> None:
+    with World(tmp_path) as world:
+        world.start_server()
+        world.start_agent()
+        good = realistic(4)
+        lines = [json.dumps(command, ensure_ascii=False).encode() for command in good]
+        lines.insert(2, b'{"type":"dossier.receive","procedure_code":"9.999999"}')
+        done = world.run("submit", "-", stdin=b"\n".join(lines) + b"\n")
+        results = [json.loads(line) for line in done.stdout.splitlines()]
+        assert done.returncode == 1
+        assert [result["ok"] for result in results] == [True, True, False, True, True]
+        assert results[2]["line"] == 3
+        assert results[2]["problem"]["errors"], "the paths are named"
+        assert world.status()["head"] == max(result["seq"] for result in results if result["ok"])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_fifty_kills_of_either_side_lose_and_double_nothing(tmp_path: Path) -> None:
+    source = random.Random(SEED)
+    with World(tmp_path) as world:
+        world.start_server()
+        world.start_agent()
+        acknowledged: dict[str, dict[str, Any]] = {}
+        for round_ in range(50):
+            commands = realistic(60, seed=SEED + round_)
+            results: list[dict[str, Any]] = []
+            clerk = threading.Thread(target=lambda c=commands, r=results: r.extend(world.submit(c)))
+            clerk.start()
+            clerk.join(source.uniform(0.15, 1.0))
+            victim = source.choice(["agent", "server"])
+            if victim == "agent":
+                world.agent.kill()
+                clerk.join()
+                world.start_agent()
+            else:
+                world.server.kill()
+                clerk.join()
+                world.start_server()
+            for command, result in zip(commands, results, strict=False):
+                if result.get("ok"):
+                    acknowledged[command["key"]] = result
+            # What got no answer is sent again with its key: the first result comes back.
+            for command, result in zip(commands, world.submit(commands), strict=True):
+                if not result["ok"]:
+                    continue
+                first = acknowledged.setdefault(command["key"], result)
+                assert (result["id"], result["seq"]) == (first["id"], first["seq"])
+        world.sync(120)
+        assert_exactly_once(world, list(acknowledged.values()))
+
+
+@pytest.mark.slow
+def test_a_province_restored_from_an_older_copy_catches_up(tmp_path: Path) -> None:
+    with World(tmp_path / "world") as world:
+        world.start_server()
+        world.start_agent()
+        results = world.submit(realistic(100))
+        world.sync()
+        world.server.stop()
+        data = world.folder / "server"
+        shutil.copytree(data, tmp_path / "copy")
+        world.start_server()
+        results += world.submit(realistic(100, seed=SEED + 1))
+        world.sync()
+
+        world.server.stop()
+        shutil.rmtree(data)
+        shutil.copytree(tmp_path / "copy", data)
+        world.start_server()
+        results += world.submit(realistic(10, seed=SEED + 2))
+        world.sync()
+
+        assert_exactly_once(world, results)
