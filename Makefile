@@ -13,7 +13,7 @@ $(VENV)/.installed: requirements/dev.lock pyproject.toml
 	touch $@
 
 run: setup
-	$(BIN)/commune-provision sandbox --dir sandbox $(ARGS)
+	$(BIN)/commune-provision sandbox --dir sandbox --story $(ARGS)
 
 test: setup
 	$(BIN)/python -m pytest -n auto -m "not system and not slow" $(ARGS)
