@@ -1,0 +1,105 @@
+"""The province's database: one place that opens, begins and commits.
+
+Two databases, one set of statements: SQLite (encrypted, embedded) and PostgreSQL. A writer on
+SQLite begins with BEGIN IMMEDIATE and writers of this process queue on a lock instead of polling
+the file; on PostgreSQL rows are locked by the statements themselves. `commit` returns after the
+bytes are durable: SQLite `synchronous=FULL`, PostgreSQL `synchronous_commit=on`, both read back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, event
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+
+from server.store.sqlite import CipherConnection, CipherModule, connector
+
+SQLITE = "sqlite:///"
+POOL_CONNECTIONS = 8  # readers and writers of one process
+POOL_WAIT_S = 30
+FETCH_ROWS = 1_000
+
+
+class Store:
+    """The open database. `write()` and `read()` give a connection inside one transaction."""
+
+    def __init__(self, engine: AsyncEngine, *, one_writer: bool) -> None:
+        self.engine = engine
+        self._reader = engine.execution_options(commune_read=True)
+        self._writer = asyncio.Lock() if one_writer else None
+
+    @property
+    def embedded(self) -> bool:
+        """Whether this is SQLite."""
+        return self._writer is not None
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """Begin; commit durably when the block ends, roll back when it raises."""
+        async with AsyncExitStack() as stack:
+            if self._writer is not None:
+                await stack.enter_async_context(self._writer)
+            yield await stack.enter_async_context(self.engine.begin())
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """Begin a transaction that only reads; it sees one state."""
+        async with self._reader.connect() as connection, connection.begin():
+            yield connection
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+
+def open_store(url: str, key: bytes) -> Store:
+    """Open `sqlite:///<path>` (encrypted with the 32-byte `key`) or `postgresql+asyncpg://…`.
+
+    Nothing is read before the first transaction; a wrong key shows there.
+    """
+    if url.startswith(SQLITE):
+        return _open_sqlite(Path(url.removeprefix(SQLITE)), key)
+    return _open_postgresql(url)
+
+
+def _open_sqlite(path: Path, key: bytes) -> Store:
+    connect = connector(path, key)
+
+    async def create() -> CipherConnection:
+        connection = CipherConnection(connect, iter_chunk_size=FETCH_ROWS)
+        connection._thread.daemon = True  # noqa: SLF001 - a stuck disk must not keep the process
+        return await connection
+
+    engine = create_async_engine(
+        "sqlite+aiosqlite:///cipher.db",  # the name only selects the pool; `create` opens the file
+        async_creator=create,
+        module=CipherModule(),
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=POOL_CONNECTIONS,
+        max_overflow=0,
+        pool_timeout=POOL_WAIT_S,
+    )
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Connection) -> None:
+        reading = connection.get_execution_options().get("commune_read", False)
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+    return Store(engine, one_writer=True)
+
+
+def _open_postgresql(url: str) -> Store:
+    engine = create_async_engine(
+        url,
+        pool_size=POOL_CONNECTIONS,
+        max_overflow=0,
+        pool_timeout=POOL_WAIT_S,
+        pool_pre_ping=True,
+        connect_args={"server_settings": {"synchronous_commit": "on", "timezone": "UTC"}},
+    )
+    return Store(engine, one_writer=False)
