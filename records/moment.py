@@ -1,0 +1,51 @@
+"""The moment a command is decided at, and office time.
+
+Every time a person reads, and every day a rule counts, is Vietnamese time whatever the zone of the
+machine; between programs a moment is an integer of milliseconds since 1970-01-01T00:00Z.
+"""
+
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Literal
+
+from msgspec import Struct
+
+OFFICE_ZONE = timezone(timedelta(hours=7))
+"""Vietnam: one zone, no summer time."""
+
+ClockState = Literal["trusted", "unsynced", "suspect"]
+
+
+def local(at_ms: int) -> datetime:
+    """Return a moment in office time, cut to the second as events write it."""
+    return datetime.fromtimestamp(at_ms // 1000, OFFICE_ZONE)
+
+
+def to_ms(at: datetime) -> int:
+    """Return an aware datetime as milliseconds since 1970, exactly."""
+    since = at.astimezone(UTC) - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
+
+
+def office_day(at_ms: int) -> date:
+    """Return the day a moment belongs to in office time."""
+    return local(at_ms).date()
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Moment(Struct, frozen=True):
+    """Now, as the machine's clock has it, and how far that clock is to be trusted."""
+
+    now_ms: int
+    clock_state: ClockState = "trusted"
+
+    @property
+    def local(self) -> datetime:
+        """Now in office time, to the second."""
+        return local(self.now_ms)
+
+    @property
+    def today(self) -> date:
+        """Today in office time."""
+        return self.local.date()
