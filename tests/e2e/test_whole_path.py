@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from records import synthetic
@@ -69,8 +70,6 @@ def test_the_feed_hands_on_the_very_bytes_that_were_hashed(tmp_path: Path) -> No
         world.start_agent()
         world.submit(realistic(20))
         world.sync()
-        import httpx
-
         text = httpx.get(
             f"{world.server_url}/v1/events",
             headers={"Authorization": f"Bearer {world.facts['feed_token']}"},

@@ -30,7 +30,11 @@ def free_port() -> int:
 
 def environment() -> dict[str, str]:
     """Give the children a small environment: English messages, warnings as errors."""
-    keep = {name: os.environ[name] for name in ("PATH", "HOME", "COVERAGE_PROCESS_START") if name in os.environ}
+    keep = {
+        name: os.environ[name]
+        for name in ("PATH", "HOME", "COVERAGE_PROCESS_START")
+        if name in os.environ
+    }
     return keep | {"COMMUNE_LANG": "en", "PYTHONUNBUFFERED": "1"}
 
 
@@ -85,17 +89,37 @@ class World:
     link_port: int | None = None
 
     def __enter__(self) -> Self:
-        argv = [str(BIN / "commune-provision"), "sandbox", "--dir", str(self.folder), "--create-only", "--json"]
-        argv += ["--no-devices", "--server-port", str(self.server_port), "--agent-port", str(self.agent_port)]
+        argv = [
+            str(BIN / "commune-provision"),
+            "sandbox",
+            "--dir",
+            str(self.folder),
+            "--create-only",
+            "--json",
+        ]
+        argv += [
+            "--no-devices",
+            "--server-port",
+            str(self.server_port),
+            "--agent-port",
+            str(self.agent_port),
+        ]
         if self.link_port is not None:
             argv += ["--server-url", f"http://127.0.0.1:{self.link_port}"]
-        made = subprocess.run(argv, capture_output=True, text=True, env=environment(), timeout=90, check=False)
+        made = subprocess.run(
+            argv, capture_output=True, text=True, env=environment(), timeout=90, check=False
+        )
         assert made.returncode == 0, made.stderr + made.stdout
         self.facts: dict[str, Any] = json.loads(made.stdout.strip().splitlines()[-1])
         assert self.facts["ready"] is False
         self.office: dict[str, Any] = self.facts["agents"][0]
         self.server = Program(
-            [str(BIN / "commune-server"), "--config", str(self.folder / "server" / "server.toml"), "run"],
+            [
+                str(BIN / "commune-server"),
+                "--config",
+                str(self.folder / "server" / "server.toml"),
+                "run",
+            ],
             self.folder / "server.log",
         )
         self.agent = Program(
@@ -140,7 +164,9 @@ class World:
             time.sleep(0.05)
         raise AssertionError(f"{url} does not answer: {program.log.read_text()[-4000:]}")
 
-    def run(self, *words: str, stdin: bytes = b"", timeout: float = 120) -> "subprocess.CompletedProcess[bytes]":
+    def run(
+        self, *words: str, stdin: bytes = b"", timeout: float = 120
+    ) -> "subprocess.CompletedProcess[bytes]":
         """Run a `commune-agent` command against this office."""
         return subprocess.run(
             [str(BIN / "commune-agent"), "--config", self.office["config"], *words],
@@ -153,7 +179,9 @@ class World:
 
     def submit(self, commands: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """Submit commands as NDJSON and give the results in order."""
-        lines = b"".join(json.dumps(command, ensure_ascii=False).encode() + b"\n" for command in commands)
+        lines = b"".join(
+            json.dumps(command, ensure_ascii=False).encode() + b"\n" for command in commands
+        )
         done = self.run("submit", "-", stdin=lines)
         return [json.loads(line) for line in done.stdout.splitlines()]
 

@@ -46,7 +46,9 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a copy of the packages and the contracts."""
     copy = tmp_path_factory.mktemp("layers")
     for package in PACKAGES:
-        shutil.copytree(ROOT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            ROOT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__")
+        )
     shutil.copy(ROOT / "pyproject.toml", copy)
     return copy
 
