@@ -125,6 +125,7 @@ event = Table(
     _text("day", null=True),
     _text("kind", null=True),
     _text("channel", null=True),
+    _text("poison", 40, null=True),  # code of the problem that keeps it out of the projections
     _int("occurred_ms", null=True),  # null: the bytes carry no time that can be read
     _text("clock", 9),  # ok | corrected | uncertain
     _int("received_ms"),

@@ -102,6 +102,7 @@ def upgrade() -> None:
         sa.Column("day", sa.Text(), nullable=True),
         sa.Column("kind", sa.Text(), nullable=True),
         sa.Column("channel", sa.Text(), nullable=True),
+        sa.Column("poison", sa.String(length=40), nullable=True),
         sa.Column("occurred_ms", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("clock", sa.String(length=9), nullable=False),
         sa.Column("received_ms", sa.BigInteger(), autoincrement=False, nullable=False),
