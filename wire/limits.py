@@ -47,6 +47,13 @@ ENROLMENT_BYTES_MAX = 16 << 10
 """HTTP body of an enrolment: here decryption comes before authentication, so it stays small."""
 CBOR_DEPTH_MAX = 8
 """Nesting of CBOR: the deepest honest message has 5 levels."""
+CBOR_ITEMS_MAX = 1 << 18
+"""Data items in one piece of CBOR: 2 MiB of empty arrays would be 150 MB of objects; the largest
+honest message, full of `blobs`, has about 200,000."""
+GRANT_BYTES_MAX = 64
+"""`grant` (section 7): opaque, and short enough for a request header."""
+TICKET_ID_BYTES = 8
+"""Id of an enrolment ticket: it selects, its secret admits."""
 FETCH_PLAIN_BYTES_MAX = 4 << 20
 """Events given back to one `fetch`, before compression."""
 
