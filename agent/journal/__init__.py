@@ -1,1 +1,18 @@
-"""journal."""
+"""The durable journal of an office: SQLCipher, WAL, fsync before every answer."""
+
+from agent.journal.identity import Identity
+from agent.journal.journal import Journal
+from agent.journal.projector import DeliveredRow, Entry, NoViews, Projector
+from agent.journal.transaction import Appended, Marks, Transaction
+
+__all__ = [
+    "Appended",
+    "DeliveredRow",
+    "Entry",
+    "Identity",
+    "Journal",
+    "Marks",
+    "NoViews",
+    "Projector",
+    "Transaction",
+]

@@ -1,0 +1,263 @@
+"""One job's view of the journal while it writes: append, deliver, remember.
+
+Everything here runs on the writer's thread inside one transaction. Positions and heads are kept
+in `Marks`, a frozen value: undoing a job puts the former value back, and a failed COMMIT reads it
+anew from the database.
+"""
+
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+
+from agent.journal.database import Connection
+from agent.journal.identity import Identity
+from agent.journal.projector import DeliveredRow, Entry, Projector
+from agent.journal.schema import Side
+from wire import chain
+from wire import event as wire_event
+from wire.block import ChainedEvent
+from wire.chain import Head
+from wire.event import Event
+from wire.problems import Malformed, Refusal
+
+INSERT_EVENT = "INSERT INTO event(pos, journal, seq, hash, body) VALUES (?, ?, ?, ?, ?)"
+EMPTY = Head(0, bytes(32))
+
+
+class Marks(msgspec.Struct, frozen=True):
+    """Where the journals stand: numbers of rows, heads, and bytes of event text.
+
+    `office` and `desk` are the `journal.no` of the open journals, 0 before enrolment. `keys_since`
+    and other slow facts live in `meta`.
+    """
+
+    pos: int = 0
+    office: int = 0
+    head: Head = EMPTY
+    head_bytes: int = 0
+    delivered: Head = EMPTY
+    delivered_bytes: int = 0
+    desk: int = 0
+    desk_head: Head = EMPTY
+    desk_bytes: int = 0
+
+
+class Appended(NamedTuple):
+    """Where an event went. `hash` is hash(seq); `id` is derived from it when asked for."""
+
+    pos: int
+    seq: int
+    hash: bytes
+
+    @property
+    def id(self) -> UUID:
+        """The event's id (docs/protocol.md section 3)."""
+        return chain.event_id(self.hash)
+
+
+class Transaction:
+    """What a job is given. `conn` may be used freely for other tables of the file."""
+
+    def __init__(
+        self,
+        conn: Connection,
+        marks: Marks,
+        identity: Identity | None,
+        projector: Projector,
+        now_ms: int,
+    ) -> None:
+        self.conn = conn
+        self.marks = marks
+        self.identity = identity
+        self.now_ms = now_ms
+        self._projector = projector
+
+    @property
+    def head(self) -> Head:
+        """Head of the office journal, with what this batch has appended so far."""
+        return self.marks.head
+
+    @property
+    def desk_head(self) -> Head:
+        """Head of the desk journal."""
+        return self.marks.desk_head
+
+    @property
+    def delivered(self) -> Head:
+        """Up to where a verified receipt covers the office journal."""
+        return self.marks.delivered
+
+    def append(self, event: Event, body: msgspec.Struct | None = None) -> Appended:
+        """Append one event to the office journal and let the views follow.
+
+        Raises Refusal `not-enrolled` before there is a journal, and Malformed when the value
+        cannot be an event.
+        """
+        return self.append_bytes(wire_event.encode(event), event, body)
+
+    def append_bytes(
+        self, data: bytes, event: Event | None = None, body: msgspec.Struct | None = None
+    ) -> Appended:
+        """Append the exact bytes of an event: own new ones, or own old ones given back."""
+        marks = self.marks
+        if not marks.office:
+            raise Refusal("not-enrolled")
+        head = Head(
+            marks.head.seq + 1,
+            sha256(b"\x01" + marks.head.hash + sha256(b"\x02" + data).digest()).digest(),
+        )
+        pos = marks.pos + 1
+        self.conn.execute(INSERT_EVENT, (pos, marks.office, head.seq, head.hash, data))
+        self.marks = Marks(
+            pos,
+            marks.office,
+            head,
+            marks.head_bytes + len(data),
+            marks.delivered,
+            marks.delivered_bytes,
+            marks.desk,
+            marks.desk_head,
+            marks.desk_bytes,
+        )
+        self._follow("office", pos, head, data, event, body)
+        return Appended(pos, head.seq, head.hash)
+
+    def append_desk(self, events: Sequence[ChainedEvent]) -> list[Appended]:
+        """Append events of the desk journal that follow its head; ones held already are passed.
+
+        Raises Refusal `gap` when the first one does not reach the head and `fork` when a hash
+        differs from the one held or the chain does not lead on from the head.
+        """
+        appended: list[Appended] = []
+        for item in events:
+            marks = self.marks
+            if not marks.desk:
+                raise Refusal("not-enrolled")
+            if item.seq <= marks.desk_head.seq:
+                self._same_as_held(item)
+                continue
+            if item.seq != marks.desk_head.seq + 1:
+                raise Refusal("gap", f"{item.seq} > {marks.desk_head.seq} + 1")
+            if chain.link(marks.desk_head.hash, item.digest) != item.hash:
+                raise Refusal("fork", f"desk {item.seq}")
+            appended.append(self._append_desk_one(item))
+        return appended
+
+    def _append_desk_one(self, item: ChainedEvent) -> Appended:
+        marks, pos = self.marks, self.marks.pos + 1
+        self.conn.execute(INSERT_EVENT, (pos, marks.desk, item.seq, item.hash, item.event))
+        if item.event is None:
+            self._note_gone(pos, item)
+        head = Head(item.seq, item.hash)
+        self.marks = msgspec.structs.replace(
+            marks, pos=pos, desk_head=head, desk_bytes=marks.desk_bytes + len(item.event or b"")
+        )
+        if item.event is not None:
+            self._follow("desk", pos, head, item.event, None, None)
+        return Appended(pos, item.seq, item.hash)
+
+    def _note_gone(self, pos: int, item: ChainedEvent) -> None:
+        gone = item.gone
+        if gone is None:
+            raise Malformed("gone-missing")
+        self.conn.execute(
+            "INSERT INTO gone(pos, digest, day, kind, channel) VALUES (?, ?, ?, ?, ?)",
+            (pos, gone.digest, gone.day, gone.kind, gone.channel),
+        )
+
+    def _same_as_held(self, item: ChainedEvent) -> None:
+        row = self.conn.execute(
+            "SELECT hash FROM event WHERE journal = ? AND seq = ?", (self.marks.desk, item.seq)
+        ).fetchone()
+        if row is None or row[0] != item.hash:
+            raise Refusal("fork", f"desk {item.seq}")
+
+    def _follow(
+        self,
+        side: Side,
+        pos: int,
+        head: Head,
+        data: bytes,
+        event: Event | None,
+        body: msgspec.Struct | None,
+    ) -> None:
+        if event is None:
+            try:
+                event = wire_event.decode(data)
+            except Malformed as error:
+                # Poison never blocks a journal: it stays chained, is named, and is not projected.
+                self.note_problem(side, head.seq, "event-malformed", error.reason)
+                return
+        self._projector.apply(self.conn, Entry(pos, side, head.seq, head.hash, event, body))
+
+    def set_delivered(self, head: Head, at_ms: int) -> None:
+        """Move the delivered mark: forward after a verified receipt, back when one lowers it.
+
+        Raises Refusal `receipt-wrong` when this journal never had that head.
+        """
+        marks = self.marks
+        if head.seq > marks.head.seq or self.hash_at(head.seq) != head.hash:
+            raise Refusal("receipt-wrong", str(head.seq))
+        if head.seq == marks.delivered.seq:
+            return
+        forward = head.seq > marks.delivered.seq
+        low, high = sorted((head.seq, marks.delivered.seq))
+        rows = self.conn.execute(
+            "SELECT seq, hash, body, pos FROM event WHERE journal = ? AND seq > ? AND seq <= ?"
+            " ORDER BY seq",
+            (marks.office, low, high),
+        )
+        size, sign = 0, 1 if forward else -1
+        for row in rows:
+            size += len(row[2] or b"")
+            self._projector.delivered(self.conn, DeliveredRow(*row), sign)
+        total = marks.delivered_bytes + sign * size
+        if not forward:
+            self.conn.execute(
+                "DELETE FROM delivered WHERE journal = ? AND seq > ?", (marks.office, head.seq)
+            )
+        self.conn.execute(
+            "INSERT OR IGNORE INTO delivered(journal, seq, hash, bytes, at_ms)"
+            " VALUES (?, ?, ?, ?, ?)",
+            (marks.office, head.seq, head.hash, total, at_ms),
+        )
+        self.marks = msgspec.structs.replace(marks, delivered=head, delivered_bytes=total)
+
+    def hash_at(self, seq: int) -> bytes | None:
+        """hash(seq) of the office journal, None where it has no such event."""
+        if seq == 0:
+            return self.identity.genesis.hash if self.identity else None
+        row = self.conn.execute(
+            "SELECT hash FROM event WHERE journal = ? AND seq = ?", (self.marks.office, seq)
+        ).fetchone()
+        return row[0] if row else None
+
+    def note_problem(self, side: Side, seq: int, code: str, detail: str) -> None:
+        """Remember that an event could not be used, here or at the province; once per code."""
+        self.conn.execute(
+            "INSERT OR IGNORE INTO problem(journal, seq, code, detail, at_ms)"
+            " VALUES (?, ?, ?, ?, ?)",
+            (self.marks.office if side == "office" else self.marks.desk, seq, code, detail, self.now_ms),
+        )  # fmt: skip
+
+    def get_meta(self, key: str) -> Any:
+        """Value kept under `key` (text, integer or bytes), None when there is none."""
+        return get_meta(self.conn, key)
+
+    def set_meta(self, key: str, value: str | int | bytes) -> None:
+        """Keep `value` under `key` in this transaction."""
+        set_meta(self.conn, key, value)
+
+
+def get_meta(conn: Connection, key: str) -> Any:
+    """Value kept under `key`, None when there is none."""
+    row = conn.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+    return row[0] if row else None
+
+
+def set_meta(conn: Connection, key: str, value: str | int | bytes) -> None:
+    """Keep `value` under `key`."""
+    conn.execute("INSERT OR REPLACE INTO meta(key, value) VALUES (?, ?)", (key, value))
