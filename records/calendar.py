@@ -11,7 +11,7 @@ All times are office time, +07:00, whatever the machine's zone; Viet Nam has no 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from importlib.resources import files
 from itertools import pairwise
@@ -21,8 +21,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from records.holiday_table import holidays_of
+from records.moment import OFFICE_ZONE
 
-OFFICE_ZONE: Final = timezone(timedelta(hours=7), "+07:00")
 DAY: Final = timedelta(days=1)
 SATURDAY: Final = 5
 
@@ -158,11 +158,6 @@ def fold(bodies: Iterable[CalendarSet]) -> Calendar:
     for body in bodies:
         calendar = calendar.with_set(body)
     return calendar
-
-
-def office_time(epoch_ms: int) -> datetime:
-    """Turn milliseconds since 1970 into office time."""
-    return datetime.fromtimestamp(epoch_ms / 1000, OFFICE_ZONE)
 
 
 @lru_cache(maxsize=1)

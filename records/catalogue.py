@@ -20,8 +20,8 @@ from msgspec import Meta, Struct
 
 from records.due import WORKING_DAYS_MAX
 from records.fees import UNKNOWN_FEE, Fee, read_published_fee
+from records.values import Channel
 
-Channel = Literal["direct", "online", "postal"]
 Certainty = Literal["H", "M", "?"]
 CHANNELS: Final[tuple[Channel, ...]] = ("direct", "online", "postal")
 

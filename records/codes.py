@@ -22,14 +22,12 @@ CODE_CHARS_MAX: Final = 64
 AGENCY_CODE_CHARS_MAX: Final = 35
 SERIAL_DIGITS_MIN: Final = 4
 SERIAL_DIGITS_MAX: Final = 12
-VOLUME_MAX: Final = 9_999
-BOOK_NUMBER_MAX: Final = 9_999_999
 
 _AGENCY: Final = r"[0-9A-Z](?:[0-9A-Z.]{0,33}[0-9A-Z])?"
 _AGENCY_RE: Final = re.compile(_AGENCY)
 _CODE_RE: Final = re.compile(rf"({_AGENCY})-([0-9]{{6}})-([0-9]{{4,12}})")
 _PROCEDURE_RE: Final = re.compile(rf"([0-9]\.[0-9]{{6}})(?:[.\-_/]({_AGENCY}))?")
-_BOOK_RE: Final = re.compile(r"(?:(2[01][0-9]{2})/)?([1-9][0-9]{0,3})/([1-9][0-9]{0,6})")
+_BOOK_RE: Final = re.compile(r"(?:(2[01][0-9]{2})/)?([1-9][0-9]{0,3})/([1-9][0-9]{0,5})")
 
 
 class DossierCode(Struct, frozen=True):

@@ -12,8 +12,9 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
+from records.limits import PAGES_MAX
+
 AMOUNT_VND_MAX: Final = 10_000_000_000
-PAGES_MAX: Final = 100_000
 
 Vnd = Annotated[int, Meta(ge=0, le=AMOUNT_VND_MAX)]
 

@@ -17,7 +17,8 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta, Struct, field
 
 from records.calendar import Calendar
-from records.codes import AGENCY_CODE_CHARS_MAX, BOOK_NUMBER_MAX, VOLUME_MAX, format_code
+from records.codes import AGENCY_CODE_CHARS_MAX, format_code
+from records.limits import BOOK_NUMBER_MAX, VOLUME_MAX
 
 SERIAL_MAX: Final = 999_999_999_999
 WARN_WORKING_DAYS_MAX: Final = 2
