@@ -1,0 +1,222 @@
+"""The sync engine: decides when to send, and nothing else.
+
+A state machine without I/O, clock or randomness of its own; drawn in
+`docs/state-machines/sync-engine.mmd`, and a test compares the drawing with `TRANSITIONS`.
+
+- One request is open at a time (docs/protocol.md section 5).
+- New events go out within `COALESCE_MS`; what is written meanwhile goes in the same message.
+- While a server asked for time, only a person overrides it. While the *line* is the trouble, its
+  return does too.
+- Three times the same disagreement about the same place ends in `Held`: recording goes on, sending
+  waits for 'sync now'.
+- Only a `revoked` verdict in a bound answer ends in `Stopped`.
+
+An input that a state has no row for changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from agent.sync.faults import DEVICE_REVOKED, RECEIPT_STUCK, Fault
+from agent.sync.pacing import Pacing
+from agent.sync.retry import Delays
+from agent.sync.signals import (
+    Answered,
+    Appended,
+    BackingOff,
+    Due,
+    Effect,
+    Enrolled,
+    Exchanging,
+    Failed,
+    Held,
+    Idle,
+    Input,
+    NetworkUp,
+    NotEnrolled,
+    Probe,
+    Send,
+    Show,
+    State,
+    Stopped,
+    SyncNow,
+    WaitUntil,
+)
+from wire.limits import REPEATED_VERDICT_MAX
+
+COALESCE_MS = 250
+"""One reception is several events: wait this long for its neighbours, no clerk notices."""
+
+
+@dataclass(frozen=True, slots=True)
+class Strikes:
+    """How often in a row the same disagreement was met at the same place."""
+
+    fault: Fault | None = None
+    place: int = 0
+    count: int = 0
+
+    def met(self, fault: Fault, place: int) -> Strikes:
+        """Return the strikes after one more meeting."""
+        same = self.fault == fault and self.place == place
+        return Strikes(fault, place, self.count + 1 if same else 1)
+
+
+class Engine:
+    """When to send. `handle` takes one input and returns what is to be done, in order."""
+
+    def __init__(self, delays: Delays, pacing: Pacing | None = None) -> None:
+        self._delays = delays
+        self.pacing = pacing or Pacing()
+        self.state: State = NotEnrolled()
+        self.unsent = False
+        self._attempt = 0
+        self._strikes = Strikes()
+        self._requests = 0
+        self._probing = False
+
+    def handle(self, signal: Input, now_ms: int) -> tuple[Effect, ...]:
+        """Take one input at this monotonic time; an input the state does not know is ignored."""
+        row = _ROWS.get((type(self.state), type(signal)))
+        return () if row is None else row(self, self.state, signal, now_ms)
+
+    # --- rows ----------------------------------------------------------------------------------
+
+    def on_enrolled(self, _state: NotEnrolled, signal: Enrolled, now_ms: int) -> tuple[Effect, ...]:
+        """Keys are there: ask at once, there may be news."""
+        self.unsent = signal.unsent
+        if signal.revoked:
+            return self._stop()
+        return self._send(now_ms)
+
+    def on_due(self, _state: State, _signal: Due | SyncNow, now_ms: int) -> tuple[Effect, ...]:
+        """The time has come, or a person asks."""
+        return self._send(now_ms)
+
+    def on_appended_idle(self, state: Idle, _signal: Appended, now_ms: int) -> tuple[Effect, ...]:
+        """New events: let their neighbours catch up, then send."""
+        self.unsent = True
+        soon_ms = min(state.until_ms, now_ms + COALESCE_MS)
+        return self._wait(Idle(soon_ms), soon_ms)
+
+    def on_appended(self, _state: State, _signal: Appended, _now_ms: int) -> tuple[Effect, ...]:
+        """New events while a request is open or the line is down: they go with the next message."""
+        self.unsent = True
+        return self._probe()
+
+    def on_sync_now_exchanging(
+        self, state: Exchanging, _signal: SyncNow, _now_ms: int
+    ) -> tuple[Effect, ...]:
+        """A person asks while a request is open: remember it for when it fails."""
+        self.state = replace(state, again=True)
+        return ()
+
+    def on_network_up(
+        self, state: BackingOff, _signal: NetworkUp, now_ms: int
+    ) -> tuple[Effect, ...]:
+        """The line is back: no reason to wait, if the line was the trouble."""
+        return self._send(now_ms) if state.fault.of_the_line else ()
+
+    def on_answered(self, state: Exchanging, signal: Answered, now_ms: int) -> tuple[Effect, ...]:
+        """A bound answer is applied: go on, come to rest, or deal with a disagreement."""
+        if signal.request != state.request:
+            return ()
+        self.unsent = signal.unsent
+        self.pacing = self.pacing.acknowledged(signal.load)
+        if signal.fault is not None:
+            return self._disagreed(signal.fault, signal.place, now_ms)
+        self._strikes = Strikes()
+        if signal.unsent and not signal.progress:
+            return self._back_off(RECEIPT_STUCK, now_ms)
+        self._attempt = 0
+        shown = Show("online")
+        if signal.unsent or signal.more:
+            return (shown, *self._send(now_ms))
+        until_ms = now_ms + self._delays.poll_ms(signal.next_after_s)
+        return (shown, *self._wait(Idle(until_ms), until_ms))
+
+    def on_failed(self, state: Exchanging, signal: Failed, now_ms: int) -> tuple[Effect, ...]:
+        """No answer: wait, or try at once with a message that is known to be better."""
+        if signal.request != state.request:
+            return ()
+        fault = signal.fault
+        splits = fault.at_once and fault.shrinks and not self.pacing.smallest
+        if fault.shrinks:
+            self.pacing = self.pacing.failed(signal.load)
+        if state.again or splits:
+            return (Show(fault.line, fault), *self._send(now_ms))
+        return self._back_off(fault, now_ms, signal.retry_after_s)
+
+    # --- what rows share -----------------------------------------------------------------------
+
+    def _disagreed(self, fault: Fault, place: int, now_ms: int) -> tuple[Effect, ...]:
+        if fault.consequence == "fatal":
+            return self._stop()
+        self._strikes = self._strikes.met(fault, place)
+        exhausted = self._strikes.count >= REPEATED_VERDICT_MAX
+        if exhausted and fault.holds:
+            self.state = Held(fault, place)
+            return (Show(fault.line, fault), WaitUntil(None), *self._probe())
+        if fault.at_once and not exhausted:
+            return (Show(fault.line, fault), *self._send(now_ms))
+        return self._back_off(fault, now_ms)
+
+    def _send(self, now_ms: int) -> tuple[Effect, ...]:
+        self._requests += 1
+        self.state = Exchanging(self._requests, now_ms)
+        send = Send(self._requests, self.pacing.batch())
+        return (*self._probe(), WaitUntil(None), send)
+
+    def _back_off(
+        self, fault: Fault, now_ms: int, retry_after_s: int | None = None
+    ) -> tuple[Effect, ...]:
+        self._attempt += 1
+        until_ms = now_ms + self._delays.retry_ms(fault, self._attempt, retry_after_s)
+        waiting = self._wait(BackingOff(until_ms, fault), until_ms)
+        return (Show(fault.line, fault), *waiting, *self._probe())
+
+    def _stop(self) -> tuple[Effect, ...]:
+        self.state = Stopped(DEVICE_REVOKED)
+        return (Show(DEVICE_REVOKED.line, DEVICE_REVOKED), WaitUntil(None), *self._probe())
+
+    def _wait(self, state: Idle | BackingOff, until_ms: int) -> tuple[Effect, ...]:
+        self.state = state
+        return (WaitUntil(until_ms),)
+
+    def _probe(self) -> tuple[Effect, ...]:
+        """Probe exactly while the line is the trouble and something waits to go out."""
+        state = self.state
+        trouble = state.fault.reachable if isinstance(state, BackingOff) else None
+        wanted = trouble is not None and self.unsent
+        if wanted == self._probing:
+            return ()
+        self._probing = wanted
+        return (Probe(on=True, down=not trouble),) if wanted else (Probe(on=False),)
+
+
+Row = Callable[[Engine, Any, Any, int], tuple[Effect, ...]]
+
+TRANSITIONS: Mapping[tuple[type[State], type[Input]], tuple[Row, tuple[type[State], ...]]] = {
+    (NotEnrolled, Enrolled): (Engine.on_enrolled, (Exchanging, Stopped)),
+    (Idle, Due): (Engine.on_due, (Exchanging,)),
+    (Idle, SyncNow): (Engine.on_due, (Exchanging,)),
+    (Idle, Appended): (Engine.on_appended_idle, (Idle,)),
+    (Exchanging, Appended): (Engine.on_appended, (Exchanging,)),
+    (Exchanging, SyncNow): (Engine.on_sync_now_exchanging, (Exchanging,)),
+    (Exchanging, Answered): (
+        Engine.on_answered,
+        (Idle, Exchanging, BackingOff, Held, Stopped),
+    ),
+    (Exchanging, Failed): (Engine.on_failed, (BackingOff, Exchanging)),
+    (BackingOff, Due): (Engine.on_due, (Exchanging,)),
+    (BackingOff, SyncNow): (Engine.on_due, (Exchanging,)),
+    (BackingOff, NetworkUp): (Engine.on_network_up, (Exchanging, BackingOff)),
+    (BackingOff, Appended): (Engine.on_appended, (BackingOff,)),
+    (Held, SyncNow): (Engine.on_due, (Exchanging,)),
+}
+"""Row and possible next states of every (state, input) that means something."""
+
+_ROWS = {key: row for key, (row, _) in TRANSITIONS.items()}
