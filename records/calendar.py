@@ -11,7 +11,7 @@ All times are office time, +07:00, whatever the machine's zone; Viet Nam has no 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, timezone
 from functools import lru_cache
 from importlib.resources import files
 from itertools import pairwise
@@ -21,8 +21,9 @@ import msgspec
 from msgspec import Meta, Struct
 
 from records.holiday_table import holidays_of
-from records.moment import OFFICE_ZONE
 
+OFFICE_ZONE: Final = timezone(timedelta(hours=7))
+"""Viet Nam: one zone, no summer time."""
 DAY: Final = timedelta(days=1)
 SATURDAY: Final = 5
 

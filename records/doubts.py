@@ -1,4 +1,4 @@
-"""Doubts: what looks wrong but is recorded all the same, told to the clerk as warnings of an answer.
+"""Doubts: what looks wrong but is recorded all the same, told to the clerk as warnings.
 
 A card number that disagrees with the date of birth, an item number with a wrong check digit, leased
 numbers that run out: the office goes on, and a person looks.

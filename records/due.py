@@ -17,8 +17,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Final, Literal
 
-from records.calendar import Calendar
-from records.moment import OFFICE_ZONE
+from records.calendar import OFFICE_ZONE, Calendar
 
 WORKING_DAYS_MAX: Final = 1000
 """Four years: no procedure is published with more, and it bounds a hostile catalogue row."""

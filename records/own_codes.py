@@ -18,9 +18,9 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from records.calendar import OFFICE_ZONE
 from records.cards import SCAN_CHARS_MAX, field_text, is_clean
 from records.codes import BookRef, DossierCode, parse_book_ref, parse_code
-from records.moment import OFFICE_ZONE
 from records.values import Symptom
 
 OwnKind = Literal["V", "A", "S", "T", "B"]
