@@ -1,202 +1,54 @@
-"""What stands in the body of each event an office writes.
+"""Reading the body of an event of any kind, of either journal."""
 
-One Struct a kind, tolerant of members of a later version, so that an event is read for ever.
-The names of procedures and places are not repeated: code and version are enough.
-"""
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
 
-from datetime import datetime
-
+import msgspec
 from msgspec import Struct
 
-from records.values import (
-    Applicant,
-    Channel,
-    DeclaredBy,
-    DeclineForm,
-    Document,
-    DossierResult,
-    Holder,
-    Override,
-    PaidBy,
-    PaperEntry,
-    PersonKind,
-    Proxy,
-    Recipient,
-    ReturnedBy,
-    Symptom,
-    VisitMethod,
-    Visitor,
-)
-from typing import Literal
+from records.desk_events import DESK_BODIES
+from records.office_events import OFFICE_BODIES
+from wire.problems import FieldError, Refusal
+from wire.texts import Text
+
+BODIES: Mapping[str, type[Struct]] = MappingProxyType({**OFFICE_BODIES, **DESK_BODIES})
+"""Every kind that this version knows, and the type of its body."""
 
 
-class DossierReceived(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A dossier was accepted.
+class UnknownKind(LookupError):  # noqa: N818 - a later version's kind is no error
+    """A kind this version does not know; it is kept, and read after an upgrade."""
 
-    `version` of the catalogue it was received under; `book` is `year/volume/number`;
-    `due_at` was calculated once, here. `fees_due_vnd` is what the catalogue's rule gives.
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self.kind = kind
+
+
+def decode_body(kind: str, raw: bytes | msgspec.Raw) -> Struct:
+    """Return the body of an event as its type; members of a later version are passed over.
+
+    Raises:
+        UnknownKind: this version does not know the kind.
+        Refusal: `field-invalid`, naming the path, when the body is not of its type.
     """
-
-    procedure_code: str
-    version: str | None = None
-    channel: Channel
-    return_channel: Channel
-    applicant: Applicant
-    proxy: Proxy | None = None
-    documents: tuple[Document, ...] | None = None
-    sets: int = 1
-    summary: str | None = None
-    note: str | None = None
-    pages: int | None = None
-    copies: int | None = None
-    return_address: str | None = None
-    item: str | None = None
-    batch: str | None = None
-    appointment: str | None = None
-    ticket: str | None = None
-    urgent: bool = False
-    paper: PaperEntry | None = None
-    override: Override | None = None
-    code: str | None = None
-    book: str | None = None
-    due_at: datetime | None = None
-    fees_due_vnd: int | None = None
+    decoder = _decoder(kind)
+    try:
+        return decoder.decode(raw)
+    except msgspec.ValidationError as wrong:
+        said, _, path = str(wrong).partition(" - at `$")
+        place = f"body{path.rstrip('`')}"
+        raise Refusal(
+            "field-invalid",
+            f"{kind}: {place}: {said}",
+            [FieldError(place, "field-invalid", Text(said, said))],
+        ) from wrong
+    except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
+        raise Refusal("not-json", f"{kind}: {wrong}") from wrong
 
 
-class DossierDeclined(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Somebody was sent away before acceptance: no code, no book number, counted."""
-
-    procedure_code: str
-    version: str | None = None
-    reason: str
-    form: DeclineForm
-    papers: tuple[str, ...] | None = None
-    applicant: Applicant | None = None
-
-
-class SupplementRequested(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Papers were asked for; nothing is due until they come."""
-
-    papers: tuple[str, ...]
-    reason: str
-
-
-class DossierSupplemented(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The papers came; `due_at` counts from zero."""
-
-    documents: tuple[Document, ...] = ()
-    due_at: datetime | None = None
-
-
-class DossierForwarded(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A dossier was handed on to `to`; from now on `holder` answers for it."""
-
-    to: str
-    holder: Holder
-
-
-class DossierResolved(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The result is there."""
-
-    result: DossierResult
-
-
-class DossierEnded(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A dossier was refused, stopped or withdrawn, for `reason`."""
-
-    reason: str
-
-
-class DossierExtended(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A new date was given; `late`: less than a working day before the old one, or after it."""
-
-    due_at: datetime
-    reason: str
-    late: bool = False
-
-
-class ReturnChanged(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The result comes back another way."""
-
-    return_channel: Channel
-    return_address: str | None = None
-
-
-class FeePaid(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Money was taken: `name` of the fee, VND."""
-
-    name: str
-    amount_vnd: int
-    by: PaidBy
-    receipt: str | None = None
-
-
-class DossierReturned(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The result was given back, or handed to the post."""
-
-    by: ReturnedBy
-    to: Recipient | None = None
-    item: str | None = None
-
-
-class DossierCorrected(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What was written wrongly: dotted path -> value; dates as text.
-
-    `fees_due_vnd` stands here when the correction changes what the fee depends on.
-    """
-
-    set: dict[str, str | int | None]
-    reason: str
-    fees_due_vnd: int | None = None
-
-
-class PostalMarked(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The post says what became of an item on its way."""
-
-    item: str
-    state: Literal["delivered", "came_back", "lost", "damaged"]
-    at: datetime | None = None
-    note: str | None = None
-
-
-class VisitCheckedIn(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Somebody came in; `suspected`: the temperature or a symptom speaks for an infection."""
-
-    visitor: Visitor
-    method: VisitMethod
-    person: PersonKind = "visitor"
-    room: str = "main"
-    purpose: str | None = None
-    temperature_c: float | None = None
-    symptoms: tuple[Symptom, ...] | None = None
-    declared_by: DeclaredBy | None = None
-    override: Override | None = None
-    suspected: bool = False
-
-
-class VisitCheckedOut(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Somebody left; without a subject nobody knew that they were in, and `visitor` says who."""
-
-    visitor: Visitor | None = None
-
-
-class VisitEnded(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A visit that nobody ended was ended at the close of its day: `out_at` is that close."""
-
-    by: Literal["day_end"] = "day_end"
-    out_at: datetime
-
-
-DossierEvent = (
-    SupplementRequested
-    | DossierSupplemented
-    | DossierForwarded
-    | DossierResolved
-    | DossierEnded
-    | DossierExtended
-    | ReturnChanged
-    | FeePaid
-    | DossierReturned
-    | DossierCorrected
-    | PostalMarked
-)
+@cache
+def _decoder(kind: str) -> "msgspec.json.Decoder[Struct]":
+    body = BODIES.get(kind)
+    if body is None:
+        raise UnknownKind(kind)
+    return msgspec.json.Decoder(body)

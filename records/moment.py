@@ -4,13 +4,12 @@ Every time a person reads, and every day a rule counts, is Vietnamese time whate
 machine; between programs a moment is an integer of milliseconds since 1970-01-01T00:00Z.
 """
 
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime
 from typing import Literal
 
 from msgspec import Struct
 
-OFFICE_ZONE = timezone(timedelta(hours=7))
-"""Vietnam: one zone, no summer time."""
+from records.calendar import OFFICE_ZONE
 
 ClockState = Literal["trusted", "unsynced", "suspect"]
 
