@@ -88,9 +88,10 @@ def _write(value: object, out: list[bytes], depth: int) -> None:
         case None:
             out.append(bytes((_NULL,)))
         case list() | tuple():
+            inner = _deeper(depth)
             out.append(_head(_ARRAY, len(value)))
             for item in value:
-                _write(item, out, _deeper(depth))
+                _write(item, out, inner)
         case Mapping():
             _write_map(value, out, depth)
         case _:
@@ -98,8 +99,8 @@ def _write(value: object, out: list[bytes], depth: int) -> None:
 
 
 def _write_map(value: Mapping[object, object], out: list[bytes], depth: int) -> None:
-    out.append(_head(_MAP, len(value)))
     inner = _deeper(depth)
+    out.append(_head(_MAP, len(value)))
     for key, item in sorted((_key(key), item) for key, item in value.items()):
         out.append(key)
         _write(item, out, inner)
