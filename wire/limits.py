@@ -54,6 +54,11 @@ GRANT_BYTES_MAX = 64
 """`grant` (section 7): opaque, and short enough for a request header."""
 TICKET_ID_BYTES = 8
 """Id of an enrolment ticket: it selects, its secret admits."""
+CBOR_ITEMS_MAX = 1 << 18
+"""Items of one message: 2 MiB of empty arrays would be 150 MB of objects; the largest honest
+message, `gone` for a whole block, has about 200,000."""
+GRANT_BYTES_MAX = 64
+"""A grant for blobs, opaque to whoever carries it."""
 FETCH_PLAIN_BYTES_MAX = 4 << 20
 """Events given back to one `fetch`, before compression."""
 
