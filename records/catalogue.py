@@ -16,7 +16,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Annotated, Final, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, convert, structs
 
 from records.due import WORKING_DAYS_MAX
 from records.fees import UNKNOWN_FEE, Fee, read_published_fee
@@ -112,14 +112,15 @@ def read(text: str) -> Catalogue:
 def _row(columns: Mapping[str, str]) -> CatalogueRow:
     certainty = _certainty(columns["certainty"])
     days = columns["working_days"]
-    procedure = Procedure(
-        code=columns["code"],
-        name=columns["name"],
-        field=columns["field"],
-        working_days=int(days) if days and certainty != "?" else None,
-        fee=read_published_fee(columns["published_fee"]),
-        version=columns["version"],
-    )
+    body = {
+        "code": columns["code"],
+        "name": columns["name"],
+        "field": columns["field"],
+        "working_days": int(days) if days and certainty != "?" else None,
+        "version": columns["version"],
+    }
+    fee = read_published_fee(columns["published_fee"])
+    procedure = structs.replace(convert(body, Procedure), fee=fee)
     return CatalogueRow(
         procedure=procedure,
         level=columns["level"],

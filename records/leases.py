@@ -135,7 +135,7 @@ def leased_until(
     for lease in mine:
         if lease.last_day < today or (until is not None and lease.last_day <= until):
             continue
-        reached = today if until is None else calendar.next_working(until)
+        reached = _next_needed(until, today, calendar)
         if lease.first_day > reached:
             break
         until = lease.last_day
@@ -163,6 +163,13 @@ def lease_warnings(
     if left_today < busiest:
         found.append(LeaseWarning("lease-low", days, left_today))
     return tuple(found)
+
+
+def _next_needed(until: date | None, today: date, calendar: Calendar) -> date:
+    """Give the next working day that still needs a lease."""
+    if until is None:
+        return calendar.working_on_or_after(today)
+    return calendar.next_working(until)
 
 
 def _general(leases: Iterable[Lease], journal: str) -> list[Lease]:

@@ -75,7 +75,7 @@ def reading_kind(found: Recognised) -> ReadingKind:
             return "ticket"
         case OwnCode() | Declaration():
             return "own"
-        case Opaque():
+        case _:
             return "opaque"
 
 
