@@ -1,0 +1,50 @@
+"""`status`: the state of the daemon, the line and today."""
+
+from typing import Any
+
+from agent.cli.group import Context, Words, command, json_option
+from agent.cli.link import daemon_of
+from agent.cli.speech import Speech
+from agent.cli.table import print_facts
+from agent.web.texts import TEXTS, written_age, written_time
+
+
+def run(context: Context, *, as_json: bool) -> None:
+    """Print the status; exits with 3 where no daemon answers, with 0 also when the line is down."""
+    status = daemon_of(context).get("/api/status", dict[str, Any])
+    if as_json:
+        context.speech.print_json(status)
+    else:
+        print_facts(_facts(context.speech, status))
+
+
+def _facts(speech: Speech, status: dict[str, Any]) -> list[tuple[str, object]]:
+    line = TEXTS[f"line.{status['line']}"].pick(speech.lang)
+    todo = TEXTS[f"line.{status['line']}-do"].pick(speech.lang)
+    last = status["exchange"]["last_ok_at"]
+    backlog = status["backlog"]
+    waiting = str(backlog["events"] if isinstance(backlog, dict) else backlog)
+    oldest = backlog.get("oldest_age_s") if isinstance(backlog, dict) else None
+    if oldest is not None:
+        waiting += f" ({written_age(oldest, speech.lang)})"
+    facts: list[tuple[str, object]] = [
+        (status["office"], status["name"] or ""),
+        (speech("status.line"), f"{line} {todo}"),
+        (speech("status.last-ok"), written_time(last) or speech("status.never")),
+        (speech("status.head"), status["head"]),
+        (speech("status.delivered"), status["delivered"]),
+        (speech("status.backlog"), waiting),
+        (speech("status.today"), speech("status.today-counts", **status["today"])),
+        (speech("status.clock"), status["clock"]["state"]),
+        (speech("status.disk"), status["disk"]["state"]),
+        (speech("status.problems"), status["problems_open"]),
+    ]
+    orders = "; ".join(f"{order['order']} {order['title']}" for order in status["orders"])
+    return [*facts, (speech("status.orders"), orders)] if orders else facts
+
+
+def _status(speech: Speech) -> Words:
+    return command(speech, "status", run, json_option(speech))
+
+
+COMMANDS = {"status": _status}

@@ -1,0 +1,133 @@
+"""Signing in and out, and the session that a page asks for.
+
+A PIN is checked with Argon2id on a thread: it costs memory and time on purpose, so only a few are
+checked at one moment, and a name that failed waits before it may try again (`backoff`).
+"""
+
+import asyncio
+from typing import Annotated, Any, Final
+
+from litestar import Request, Response, get, post
+from litestar.enums import RequestEncodingType
+from litestar.params import Body
+from litestar.response import Redirect
+from msgspec import Struct
+
+from agent.web.access import SESSION_COOKIE, caller_of, session_token
+from agent.web.answers import Wait, json_answer, problem_answer
+from agent.web.limits import LOGIN_CHECKS_MAX
+from agent.web.pages import Pages
+from agent.web.parts import Given, Parts
+from agent.web.shapes import SessionShape
+from agent.web.texts import LANGUAGE_COOKIE, TEXTS, lang_of
+from wire.problems import Refusal
+from wire.texts import Lang
+
+COOKIE_FLAGS: Final = "; Path=/; HttpOnly; SameSite=Strict"
+LANGUAGE_AGE_S: Final = 365 * 86400
+AnyRequest = Request[Any, Any, Any]
+
+
+class LoginForm(Struct, frozen=True):
+    """What the form of /login sends."""
+
+    user: str = ""
+    pin: str = ""
+
+
+FormBody = Annotated[LoginForm, Body(media_type=RequestEncodingType.URL_ENCODED)]
+
+
+class Desk:
+    """Checks names and PINs, a few at one moment."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._checking = 0
+        self._one_at_a_time = asyncio.Lock()
+
+    async def open(self, form: LoginForm) -> str:
+        """Return the token of a new session.
+
+        Raises Refusal: `rate-limited` (the name has to wait), `credentials-wrong`, `busy`.
+        """
+        parts, name = self._parts, form.user.strip().lower()
+        if wait_s := parts.backoff.wait_s(name, parts.clock.mono_ms()):
+            raise Wait(wait_s)
+        if self._checking >= LOGIN_CHECKS_MAX:
+            raise Refusal("busy")
+        self._checking += 1
+        try:
+            async with self._one_at_a_time:
+                user = await parts.users.check(name, form.pin)
+        finally:
+            self._checking -= 1
+        now_ms = parts.clock.mono_ms()
+        if user is None:
+            parts.backoff.failed(name, now_ms)
+            raise Refusal("credentials-wrong")
+        parts.backoff.succeeded(name)
+        token, _ = parts.sessions.open(user.name, user.role, user.display or user.name, now_ms)
+        return token
+
+
+@get("/login", opt={"access": "open"})
+async def login_page(request: AnyRequest, pages: Given[Pages]) -> Response[str]:
+    """Show the form."""
+    return pages.login(lang_of(request.scope))
+
+
+@post("/login", opt={"access": "open"}, status_code=303)
+async def login(
+    request: AnyRequest, data: FormBody, desk: Given[Desk], pages: Given[Pages]
+) -> Response[Any]:
+    """Open a session and go to the page of today; a browser gets the form again otherwise."""
+    lang = lang_of(request.scope)
+    try:
+        token = await desk.open(data)
+    except Refusal as refusal:
+        if "text/html" not in request.headers.get("accept", ""):
+            return problem_answer(refusal, lang)
+        return pages.login(lang, user=data.user, message=_why(refusal, lang), status=refusal.type.status)
+    answer = Redirect("/", status_code=303)
+    answer.headers["set-cookie"] = f"{SESSION_COOKIE}={token}{COOKIE_FLAGS}"
+    return answer
+
+
+@post("/logout", status_code=200)
+async def logout(request: AnyRequest, parts: Given[Parts]) -> Response[bytes]:
+    """Close the session."""
+    token = session_token(request.scope)
+    if token is not None:
+        parts.sessions.close(token)
+    answer = json_answer({"ok": True})
+    answer.headers["set-cookie"] = f"{SESSION_COOKIE}=; Max-Age=0{COOKIE_FLAGS}"
+    return answer
+
+
+@get("/api/session")
+async def session(request: AnyRequest) -> Response[bytes]:
+    """Tell who is signed in, with the token that changing calls need."""
+    found = caller_of(request.scope).session
+    if found is None:
+        return json_answer(SessionShape(None, None, None))
+    return json_answer(SessionShape(found.user, found.role, found.csrf))
+
+
+@get("/language/{chosen:str}", opt={"access": "open"})
+async def language(chosen: str) -> Response[Any]:
+    """Remember the reader's language in this browser."""
+    if chosen not in {"vi", "en"}:
+        raise Refusal("not-found")
+    answer = Redirect("/", status_code=303)
+    answer.headers["set-cookie"] = (
+        f"{LANGUAGE_COOKIE}={chosen}; Max-Age={LANGUAGE_AGE_S}; Path=/; SameSite=Strict"
+    )
+    return answer
+
+
+def _why(refusal: Refusal, lang: Lang) -> str:
+    if isinstance(refusal, Wait):
+        return TEXTS["login.wait"].format(seconds=refusal.seconds).pick(lang)
+    key = "login.wrong" if refusal.code == "credentials-wrong" else "login.busy"
+    return TEXTS[key].pick(lang)

@@ -1,0 +1,92 @@
+"""Serving the local door: two listening sockets, one application, one clean end."""
+
+import asyncio
+import contextlib
+from collections.abc import Generator
+from dataclasses import dataclass
+from socket import socket
+
+import uvicorn
+from litestar.types import ASGIApp
+
+from agent.config import Config
+from agent.web.door import Door, allowed_hosts
+from agent.web.limits import KEEP_ALIVE_S, STOP_GRACE_S
+from agent.web.sockets import listen_tcp, listen_unix
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """The open sockets: made before the journal is opened, so that a second daemon stops early."""
+
+    unix: socket
+    tcp: socket | None
+
+
+def open_listeners(config: Config, own_directory: bool) -> Listeners:
+    """Open both sockets. Raises SocketTaken when a daemon answers already, OSError otherwise.
+
+    `own_directory`: the socket's directory is the agent's own, and may be closed to others.
+    """
+    unix = listen_unix(config.api.socket, own_directory=own_directory)
+    try:
+        tcp = listen_tcp(config.api.listen) if config.api.listen else None
+    except OSError:
+        unix.close()
+        raise
+    return Listeners(unix, tcp)
+
+
+async def serve(
+    app: ASGIApp,
+    listeners: Listeners,
+    *,
+    hostname: str,
+    stop: asyncio.Event,
+    ready: asyncio.Event | None = None,
+) -> None:
+    """Answer on both sockets until `stop` is set; open answers then get two seconds."""
+    doors = [(Door(app, "socket", stop), listeners.unix)]
+    if listeners.tcp is not None:
+        hosts = allowed_hosts(listeners.tcp.getsockname()[1], hostname)
+        doors.append((Door(app, "tcp", stop, hosts), listeners.tcp))
+    async with asyncio.TaskGroup() as tasks:
+        servers = [_Server(door, stop) for door, _ in doors]
+        for server, (_, listener) in zip(servers, doors, strict=True):
+            tasks.create_task(server.serve([listener]), name=f"http-{listener.family.name}")
+        for server in servers:
+            await server.listening.wait()
+        if ready is not None:
+            ready.set()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server without what belongs to `main`: signals, a clock, a tick ten times a second."""
+
+    def __init__(self, app: Door, stop: asyncio.Event) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                interface="asgi3",
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                date_header=False,
+                timeout_keep_alive=KEEP_ALIVE_S,
+                timeout_graceful_shutdown=STOP_GRACE_S,
+            )
+        )
+        self._stop = stop
+        self.listening = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+    async def main_loop(self) -> None:
+        self.listening.set()
+        await self._stop.wait()
