@@ -132,7 +132,7 @@ class Engine:
         if signal.unsent and not signal.progress:
             return self._back_off(RECEIPT_STUCK, now_ms)
         self._attempt = 0
-        shown = Show("online")
+        shown = Show("online", signal.notice)
         if signal.unsent or signal.more:
             return (shown, *self._send(now_ms))
         until_ms = now_ms + self._delays.poll_ms(signal.next_after_s)

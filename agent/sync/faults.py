@@ -54,6 +54,10 @@ CAPTIVE_PORTAL = Fault("captive-portal", "captive-portal")
 CUT = Fault("line-cut", "offline", reachable=True, shrinks=True)
 LATE = Fault("line-timeout", "offline", reachable=True, shrinks=True)
 
+DISK_FULL = Fault("disk-full", "online")
+DISK_FAILED = Fault("disk-failed", "online")
+"""The answer came, but its effects could not be made durable: it does not count yet."""
+
 BUSY = Fault("busy", "online")
 SERVER_ERROR = Fault("server-error", "online")
 TOO_LARGE = Fault("too-large", "online", shrinks=True, at_once=True)
@@ -76,13 +80,15 @@ RECEIPT_WRONG = Fault("receipt-wrong", "online", holds=True)
 GAP = Fault("gap", "online", at_once=True, holds=True)
 UNKNOWN_JOURNAL = Fault("unknown-journal", "online", at_once=True, holds=True)
 FORK = Fault("fork", "online", holds=True)
+QUARANTINED = Fault("quarantined", "online")
+"""Shown, but no reason to stop: the office goes on recording and sending (section 5)."""
 PROVINCE_MOVED = Fault("province-moved", "moved")
 DEVICE_REVOKED = Fault("device-revoked", "revoked")
 
 FAULTS: tuple[Fault, ...] = (
     OFFLINE, DNS, TLS, CAPTIVE_PORTAL, CUT, LATE,
-    BUSY, SERVER_ERROR, TOO_LARGE, MESSAGE_MALFORMED,
+    DISK_FULL, DISK_FAILED, BUSY, SERVER_ERROR, TOO_LARGE, MESSAGE_MALFORMED,
     SENDER_UNKNOWN, SIGNATURE_WRONG, RECEIVER_UNKNOWN, ANSWER_FORGED, ANSWER_FOREIGN,
     DEVICE_RESTORED, MEMORY_STALE, RECEIPT_STUCK, RECEIPT_WRONG,
-    GAP, UNKNOWN_JOURNAL, FORK, PROVINCE_MOVED, DEVICE_REVOKED,
+    GAP, UNKNOWN_JOURNAL, FORK, QUARANTINED, PROVINCE_MOVED, DEVICE_REVOKED,
 )  # fmt: skip

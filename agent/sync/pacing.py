@@ -19,7 +19,6 @@ from wire.limits import (
     EXCHANGE_AIM_S,
 )
 
-EXCHANGE_MS = EXCHANGE_AIM_S * 1_000
 PACKED_BYTES_MIN = 2 << 10
 """Below this the envelope weighs more than the events: halving on would only waste bytes."""
 PLAIN_BYTES_MAX = EVENTS_PLAIN_BYTES_MAX - EVENT_BYTES_MAX
@@ -69,10 +68,11 @@ class Pacing:
     latency_ms: int = 0
     ratio: float = RATIO_ASSUMED
     cap_bytes: int = EVENTS_PACKED_BYTES_MAX
+    aim_ms: int = EXCHANGE_AIM_S * 1_000
 
     def batch(self) -> Batch:
         """Return the size and level for the next message."""
-        afford = self.goodput_bytes_s * max(EXCHANGE_MS - self.latency_ms, 1_000) // 1_000
+        afford = self.goodput_bytes_s * max(self.aim_ms - self.latency_ms, 1_000) // 1_000
         packed = max(PACKED_BYTES_MIN, min(afford, self.cap_bytes, EVENTS_PACKED_BYTES_MAX))
         plain = min(round(packed * self.ratio), PLAIN_BYTES_MAX)
         sending_s = plain / self.ratio / self.goodput_bytes_s
@@ -116,7 +116,7 @@ def _glimpsed(known: Pacing, moved: int, took_ms: int) -> Pacing:
         at_least *= SMALL_EXCHANGE_FACTOR
     return replace(
         known,
-        latency_ms=min(latency_ms, EXCHANGE_MS // 2),
+        latency_ms=min(latency_ms, known.aim_ms // 2),
         goodput_bytes_s=max(known.goodput_bytes_s, at_least),
     )
 

@@ -16,8 +16,8 @@ from wire.limits import IDLE_POLL_S, NEXT_AFTER_S_MAX, RETRY_S_MAX, RETRY_S_MIN
 
 PERSON_WAIT_MAX_S = 1_800
 """Until a person acted an answer will hardly change: then only as often as an idle office."""
-POLL_SPREAD_S = 300
-"""Spread over which idle offices are strewn, so that they do not ask all at once."""
+POLL_SPREAD = 1 / 6
+"""Share of the pause over which idle offices are strewn, so that they do not ask all at once."""
 SERVER_WAIT_SPREAD = 0.1
 """A Retry-After names the same second to everybody; this share of it is added at random."""
 
@@ -37,8 +37,9 @@ class FullJitter(wait_exponential):
 class Delays:
     """All waits of the sync engine, in milliseconds."""
 
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random, *, poll_s: int = IDLE_POLL_S) -> None:
         self._random = random
+        self._poll_s = poll_s
         self._state = RetryCallState(Retrying(), None, (), {})
         self._retry = FullJitter(random, min_s=RETRY_S_MIN, max_s=RETRY_S_MAX)
         self._person = FullJitter(random, min_s=RETRY_S_MIN, max_s=PERSON_WAIT_MAX_S)
@@ -61,4 +62,4 @@ class Delays:
         """Return the wait of an office with nothing to send; 0: the province has no wish."""
         if next_after_s > 0:
             return min(next_after_s, NEXT_AFTER_S_MAX) * 1_000
-        return round((IDLE_POLL_S + self._random.uniform(0, POLL_SPREAD_S)) * 1_000)
+        return round(self._poll_s * self._random.uniform(1, 1 + POLL_SPREAD) * 1_000)

@@ -108,6 +108,8 @@ class Answered:
     """Something else is wanted at once: further desk events, or the days."""
     fault: Fault | None = None
     """The disagreement or verdict that keeps this from being simply well."""
+    notice: Fault | None = None
+    """Something to show that stops nothing."""
     next_after_s: int = 0
 
 

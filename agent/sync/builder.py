@@ -1,0 +1,137 @@
+"""Builds the next message: `up` of docs/protocol.md section 4.3, signed and sealed.
+
+Pure but for the sealing's fresh randomness; compressing and sealing take up to a second, so it
+runs on a thread of its own, never on the event loop. Only full messages so far; a message is made
+anew for every try, so what a failed one carried is never half remembered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.clock import Clock, boot_mark
+from agent.keys import Enrolment
+from agent.sync.pacing import Batch, Load
+from agent.sync.store import Outgoing
+from wire import message, plaintext, statements
+from wire.block import EventsBlock, Gone, pack
+from wire.codec import CODECS
+from wire.keys import SealingPublicKey
+from wire.limits import EVENTS_PACKED_BYTES_MAX
+from wire.plaintext import Up
+from wire.problems import Malformed
+from wire.statements import HeadStatement
+
+OVERSHOOT = 2
+"""A batch may come out this much larger than aimed at before it is cut and packed again."""
+BUDGET_BYTES_MIN = 64 << 10
+"""Most bytes wanted back, at least: the policy of an emergency must get through any line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What this message says beside the journal's state.
+
+    `mending`: turn of a stale answer, good only together with `was`. `introduce`: the province
+    did not know the sender, so the device record goes along.
+    """
+
+    mending: bytes | None = None
+    introduce: bool = False
+    report: bytes | None = None
+    days: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """One message ready to go; `request` is what its answer must name."""
+
+    message: bytes
+    request: bytes
+    load: Load
+    last_seq: int
+    """The last event in it; that before the first when there is none."""
+
+
+class Builder:
+    """Makes this device's messages."""
+
+    def __init__(self, enrolment: Enrolment, box: bytes, clock: Clock) -> None:
+        self._enrolment = enrolment
+        self._box = box
+        self._clock = clock
+        self._receiver = SealingPublicKey(enrolment.province.sealing_key)
+
+    def build(self, outgoing: Outgoing, batch: Batch, extras: Extras) -> Built:
+        """Return a full message with as many events as `batch` allows."""
+        identity, key = self._enrolment.identity, self._enrolment.device_key
+        packed = pack_within(outgoing, batch)
+        up = Up(
+            office=identity.office_id,
+            journal=identity.journal,
+            head=outgoing.head,
+            events=packed.block,
+            desk=identity.desk,
+            cursor=outgoing.cursor,
+            turn=extras.mending or outgoing.turn,
+            was=outgoing.turn if extras.mending else None,
+            box=self._box,
+            boot=boot_mark(self._clock, identity.device_id),
+            now=max(self._clock.now_ms(), 0),
+            clock=self._clock.state(),
+            budget=min(max(batch.packed_bytes, BUDGET_BYTES_MIN), EVENTS_PACKED_BYTES_MAX),
+            codecs=CODECS,
+            report=extras.report,
+            days=extras.days,
+            statement=statements.sign(HeadStatement(identity.journal, *outgoing.head), key),
+        )
+        sealed = message.seal_full(
+            plaintext.encode_up(up),
+            sender=key,
+            receiver=self._receiver,
+            direction="up",
+            device_record=self._enrolment.record_cose if extras.introduce else None,
+        )
+        load = Load(packed.plain_bytes, packed.packed_bytes, up_bytes=len(sealed))
+        last_seq = outgoing.start.seq + packed.count
+        return Built(sealed, message.request_hash(sealed), load, last_seq)
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """The first `count` events of what waits, as they travel; no block when nothing waits."""
+
+    block: EventsBlock | None = None
+    count: int = 0
+    plain_bytes: int = 0
+
+    @property
+    def packed_bytes(self) -> int:
+        """Size after compression."""
+        return len(self.block.data) if self.block else 0
+
+
+def pack_within(outgoing: Outgoing, batch: Batch) -> Packed:
+    """Pack as many of the waiting events as `batch` allows, at least one if there is any.
+
+    How well events compress is known only afterwards: what comes out much too large is cut in
+    proportion and packed again.
+    """
+    count = len(outgoing.items)
+    while count:
+        items = outgoing.items[:count]
+        bodies = [item for item in items if not isinstance(item, Gone)]
+        gone = [item for item in items if isinstance(item, Gone)]
+        try:
+            first = outgoing.start.seq + 1
+            block = pack(first, outgoing.start.hash, bodies, gone=gone, level=batch.level)
+        except Malformed as error:
+            if error.reason != "too-large" or count == 1:
+                raise
+            count //= 2
+            continue
+        size = len(block.data)
+        if size <= batch.packed_bytes * OVERSHOOT or count == 1:
+            return Packed(block, count, sum(map(len, bodies)) + len(bodies))
+        count = max(1, min(count - 1, count * batch.packed_bytes // size))
+    return Packed()

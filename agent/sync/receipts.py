@@ -1,0 +1,152 @@
+"""What a bound answer does to the journal, in one transaction (docs/protocol.md section 5).
+
+- The receipt is compared with our own chain at its sequence number. Only an equal hash moves the
+  delivered mark: forward as a rule, back when a restored province says it holds less.
+- A receipt beyond our head, or with another hash, is never delivery: it is shown.
+- Desk events are appended if they lead on from the desk head; else they are asked for again.
+- The turn of an answer that is not `stale` is kept in the same transaction as its effects.
+- `problems` name events the province keeps but could not accept; they block nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from agent.journal import Transaction
+from agent.sync import faults, store
+from agent.sync.answer import Answer
+from agent.sync.faults import Fault
+from agent.sync.pacing import Load
+from wire.block import ChainedEvent
+from wire.chain import Head
+from wire.plaintext import Down
+
+PROBLEMS_MAX = 1_000
+"""Problems taken from one answer; a province that names more will name them again."""
+DETAIL_CHARACTERS_MAX = 500
+
+BY_VERDICT = {
+    "ok": None,
+    "gap": faults.GAP,
+    "fork": faults.FORK,
+    "unknown-journal": faults.UNKNOWN_JOURNAL,
+    "quarantined": None,
+    "revoked": faults.DEVICE_REVOKED,
+    "moved": faults.PROVINCE_MOVED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a receipt means for our journal.
+
+    `delivered`: what the receipt proves, None if nothing. `held`: where to send on from, None:
+    as before.
+    """
+
+    fault: Fault | None
+    delivered: Head | None = None
+    held: Head | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What an answer changed, once it is durable."""
+
+    fault: Fault | None
+    notice: Fault | None
+    """Something to show that does not stop the exchange: quarantine."""
+    held: Head
+    progress: bool
+    desk_more: bool
+
+
+def judge(down: Down, head: Head, hash_at: Callable[[int], bytes | None]) -> Judgement:
+    """Compare the receipt of a bound answer with our chain; changes nothing."""
+    receipt, fault = down.receipt, BY_VERDICT[down.verdict]
+    ours = receipt.seq <= head.seq and hash_at(receipt.seq) == receipt.hash
+    if fault is faults.DEVICE_REVOKED:
+        return Judgement(fault, delivered=receipt if ours else None)
+    if receipt.seq > head.seq:
+        return Judgement(faults.DEVICE_RESTORED)
+    if fault is faults.FORK or not ours:
+        return Judgement(fault if fault is faults.FORK else faults.RECEIPT_WRONG)
+    if down.stale and fault is None:
+        fault = faults.MEMORY_STALE
+    if down.verdict == "quarantined":
+        # Stored aside: the province has it, but nobody has accepted it yet.
+        return Judgement(fault, held=receipt)
+    return Judgement(fault, delivered=receipt, held=receipt)
+
+
+def apply(transaction: Transaction, answer: Answer, load: Load, before: Head) -> Applied:
+    """Judge an answer and do what it says; runs inside one job of the journal.
+
+    `before`: what the province was known to hold.
+    """
+    down = answer.down
+    judgement = judge(down, transaction.head, transaction.hash_at)
+    if judgement.delivered is not None:
+        transaction.set_delivered(judgement.delivered, transaction.now_ms)
+    desk_before = transaction.desk_head
+    adopt(transaction, answer)
+    for problem in down.problems[:PROBLEMS_MAX]:
+        detail = problem.detail[:DETAIL_CHARACTERS_MAX]
+        transaction.note_problem("office", problem.seq, problem.code, detail)
+    store.log_exchange(transaction, load, judgement.fault)
+    held = judgement.held or before
+    desk_moved = transaction.desk_head != desk_before
+    return Applied(
+        fault=judgement.fault,
+        notice=faults.QUARANTINED if down.verdict == "quarantined" else None,
+        held=held,
+        progress=held != before or desk_moved,
+        desk_more=desk_moved and down.desk_head.seq > transaction.desk_head.seq,
+    )
+
+
+def adopt(transaction: Transaction, answer: Answer) -> None:
+    """Append the desk events of an answer and keep its turn and its statements."""
+    _append_desk(transaction, answer)
+    _keep(transaction, answer)
+
+
+def following(desk: Sequence[ChainedEvent], prev: bytes, head: Head) -> Sequence[ChainedEvent]:
+    """Return the events that lead on from `head`; none if they do not.
+
+    `prev` is the hash before the first of them.
+    """
+    if not desk or desk[0].seq > head.seq + 1 or desk[-1].seq <= head.seq:
+        return ()
+    at = head.seq - desk[0].seq
+    joint = prev if at < 0 else desk[at].hash
+    return desk[at + 1 :] if joint == head.hash else ()
+
+
+def _append_desk(transaction: Transaction, answer: Answer) -> None:
+    down, identity = answer.down, transaction.identity
+    if down.events is None or identity is None or down.desk != identity.desk:
+        return
+    if answer.desk_broken is not None:
+        seq = transaction.desk_head.seq + 1
+        transaction.note_problem("desk", seq, "event-malformed", answer.desk_broken)
+        return
+    transaction.append_desk(following(answer.desk, down.events.prev, transaction.desk_head))
+
+
+def _keep(transaction: Transaction, answer: Answer) -> None:
+    down = answer.down
+    if not down.stale:
+        transaction.set_meta(store.TURN, down.turn)
+    if answer.proof is not None:
+        transaction.set_meta(store.PROOF, answer.proof)
+    if answer.device_record is not None:
+        transaction.set_meta(store.DEVICE_RECORD, answer.device_record)
+    if down.verdict == "revoked":
+        transaction.set_meta(store.REVOKED, answer.revocation or 1)
+    if down.verdict == "moved" and down.statement is not None:
+        transaction.set_meta(store.SUCCESSOR, down.statement)
+    transaction.set_meta(store.PENDING, int(down.pending))
+    transaction.set_meta(store.VERDICT, down.verdict)
+    transaction.set_meta(store.OFFSET_MS, down.now - transaction.now_ms)

@@ -1,0 +1,301 @@
+"""The sync engine's hands: timers, tasks, journal, network. Decides nothing itself.
+
+`Syncer.run` is one task of the daemon. Whatever happens becomes an input of the engine, in the
+order in which it happened on the event loop; whatever the engine wants is done at once, or begun
+as a task of the same group. Compressing, sealing and opening run on one thread of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from random import Random
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+from agent.clock import Clock
+from agent.journal import Journal
+from agent.keys import Enrolment
+from agent.sync import faults, store
+from agent.sync.answer import Answer, open_answer
+from agent.sync.builder import Builder, Built, Extras
+from agent.sync.engine import Engine
+from agent.sync.faults import Fault
+from agent.sync.netlink import RouteWatch, open_route_socket
+from agent.sync.pacing import Batch, Load, Pacing
+from agent.sync.probe import LineProbe
+from agent.sync.receipts import Applied, apply
+from agent.sync.retry import Delays
+from agent.sync.signals import (
+    Answered,
+    Appended,
+    Due,
+    Enrolled,
+    Failed,
+    Input,
+    NetworkUp,
+    Probe,
+    Send,
+    Show,
+    State,
+    SyncNow,
+    WaitUntil,
+)
+from agent.sync.transport import ExchangeError, Reply, Transport
+from wire.problems import Refusal
+
+T = TypeVar("T")
+Work: TypeAlias = Coroutine[Any, Any, None]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A sync report for the next message, packed; `days` only when they were asked for."""
+
+    report: bytes | None = None
+    days: bytes | None = None
+
+
+class Reporter(Protocol):
+    """Knows what the office has to tell about itself (docs/protocol.md section 9)."""
+
+    async def tell(self, *, days: bool) -> Told:
+        """Return what is new since the last `acknowledged`; with `days`, all of it."""
+        ...
+
+    def acknowledged(self, told: Told) -> None:
+        """The province has this one."""
+        ...
+
+
+class Silent:
+    """Nothing to tell."""
+
+    async def tell(self, *, days: bool) -> Told:  # noqa: ARG002
+        """Return nothing."""
+        return Told()
+
+    def acknowledged(self, told: Told) -> None:
+        """Nothing to remember."""
+
+
+class Syncer:
+    """Keeps journal and province the same. `run` until cancelled; one for each journal."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        enrolment: Enrolment,
+        transport: Transport,
+        *,
+        box: bytes,
+        clock: Clock,
+        random: Random,
+        show: Callable[[Show], None],
+        connect: Callable[[], Awaitable[bool]],
+        reporter: Reporter | None = None,
+        delays: Delays | None = None,
+        pacing: Pacing | None = None,
+    ) -> None:
+        """`show` is told the line's state; `connect` tells whether the province can be reached."""
+        self._journal = journal
+        self._enrolment = enrolment
+        self._transport = transport
+        self._clock = clock
+        self._show = show
+        self._reporter = reporter or Silent()
+        self._builder = Builder(enrolment, box, clock)
+        self._probe = LineProbe(connect, clock, random)
+        self._engine = Engine(delays or Delays(random), pacing)
+        self._held = journal.delivered
+        self._extras = Extras()
+        self._days_wanted = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._probing: asyncio.Task[None] | None = None
+        self._tasks: asyncio.TaskGroup | None = None
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sync sealing")
+
+    # --- for the rest of the daemon ------------------------------------------------------------
+
+    @property
+    def state(self) -> State:
+        """What the engine is doing."""
+        return self._engine.state
+
+    @property
+    def goodput_bytes_s(self) -> int:
+        """What the line carries, as far as is known."""
+        return self._engine.pacing.goodput_bytes_s
+
+    def sync_now(self) -> None:
+        """A person wants it now: try at once, whatever was waited for."""
+        self._feed(SyncNow())
+
+    async def settled(self) -> None:
+        """Try at once, and return when nothing is left to deliver; give it a timeout."""
+        self.sync_now()
+        while self._journal.backlog_events:
+            await self._journal.wait_change()
+
+    async def run(self) -> None:
+        """Sync until cancelled. Raises only what is a mistake of this program."""
+        revoked = await self._journal.read(store.is_revoked)
+        try:
+            async with asyncio.TaskGroup() as self._tasks:
+                self._start("journal", self._follow_journal())
+                self._start("network", self._follow_network())
+                self._feed(Enrolled(self._unsent(), revoked))
+        finally:
+            self._tasks = None
+            self._set_timer(None)
+            self._thread.shutdown(wait=False, cancel_futures=True)
+            await self._transport.close()
+
+    # --- inputs --------------------------------------------------------------------------------
+
+    async def _follow_journal(self) -> None:
+        seq = self._journal.head.seq
+        while True:
+            await self._journal.wait_beyond(seq)
+            seq = self._journal.head.seq
+            self._feed(Appended())
+
+    async def _follow_network(self) -> None:
+        sock = open_route_socket()
+        if sock is None:
+            return
+        with RouteWatch(sock) as watch:
+            while True:
+                await watch.changed()
+                if self._probing is not None:
+                    self._probe.kick()
+                else:
+                    self._feed(NetworkUp())
+
+    async def _probe_until_up(self, *, down: bool) -> None:
+        await self._probe.until_up(down=down)
+        self._feed(NetworkUp())
+
+    def _feed(self, signal: Input) -> None:
+        if self._tasks is None:
+            return
+        for effect in self._engine.handle(signal, self._clock.mono_ms()):
+            match effect:
+                case Send(request, batch):
+                    self._start("exchange", self._exchange(request, batch))
+                case WaitUntil(at_ms):
+                    self._set_timer(at_ms)
+                case Probe(on, down):
+                    self._set_probe(self._probe_until_up(down=down) if on else None)
+                case Show():
+                    self._show(effect)
+
+    # --- effects -------------------------------------------------------------------------------
+
+    def _start(self, name: str, work: Work) -> asyncio.Task[None]:
+        if self._tasks is None:
+            raise RuntimeError("not running")
+        return self._tasks.create_task(work, name=f"sync {name}")
+
+    def _set_timer(self, at_ms: int | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if at_ms is not None:
+            seconds = max(at_ms - self._clock.mono_ms(), 0) / 1_000
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._feed, Due())
+
+    def _set_probe(self, work: Work | None) -> None:
+        if self._probing is not None and self._probing is not asyncio.current_task():
+            self._probing.cancel()
+        self._probing = None if work is None else self._start("probe", work)
+
+    async def _exchange(self, request: int, batch: Batch) -> None:
+        began_ms = self._clock.mono_ms()
+        load = Load()
+        try:
+            told = await self._reporter.tell(days=self._days_wanted)
+            built = await self._build(batch, told)
+            load = built.load
+            began_ms = self._clock.mono_ms()
+            reply = await self._transport.post(built.message)
+            load = replace(load, down_bytes=len(reply.body), took_ms=self._since(began_ms))
+            await self._answered(request, built, load, reply, told)
+        except ExchangeError as error:
+            down_bytes = error.down_bytes or load.down_bytes
+            load = replace(load, down_bytes=down_bytes, took_ms=self._since(began_ms))
+            await self._failed(request, load, error)
+
+    async def _build(self, batch: Batch, told: Told) -> Built:
+        query = partial(store.read_outgoing, start=self._held, plain_bytes=batch.plain_bytes)
+        outgoing = await self._journal.read(query)
+        extras = replace(self._extras, report=told.report, days=told.days)
+        return await self._on_thread(partial(self._builder.build, outgoing, batch, extras))
+
+    async def _answered(
+        self, request: int, built: Built, load: Load, reply: Reply, told: Told
+    ) -> None:
+        opening = partial(open_answer, reply.body, built.request, self._enrolment)
+        answer = await self._on_thread(opening)
+        job = partial(apply, answer=answer, load=load, before=self._held)
+        try:
+            applied = await self._journal.write(job)
+        except Refusal as refusal:
+            raise ExchangeError(_not_durable(refusal), "effects of the answer") from refusal
+        self._remember(answer, applied, told)
+        self._feed(
+            Answered(
+                request,
+                load,
+                answer.down.receipt.seq,
+                unsent=self._unsent(),
+                progress=applied.progress,
+                more=applied.desk_more or (self._days_wanted and told.days is None),
+                fault=applied.fault,
+                notice=applied.notice,
+                next_after_s=answer.down.next_after,
+            )
+        )
+
+    def _remember(self, answer: Answer, applied: Applied, told: Told) -> None:
+        down = answer.down
+        self._held = applied.held
+        self._days_wanted = down.want_days
+        self._extras = Extras(mending=down.turn if down.stale else None)
+        if not down.stale:
+            self._reporter.acknowledged(told)
+
+    async def _failed(self, request: int, load: Load, error: ExchangeError) -> None:
+        if error.fault is faults.SENDER_UNKNOWN:
+            self._extras = replace(self._extras, introduce=True)
+        try:
+            await self._journal.write(partial(store.log_exchange, load=load, fault=error.fault))
+        except Refusal as refusal:
+            # The log row is lost; what keeps the disk from being written is the greater trouble.
+            error = ExchangeError(_not_durable(refusal), str(error))
+        self._feed(Failed(request, error.fault, load, error.retry_after_s))
+
+    # --- small things --------------------------------------------------------------------------
+
+    def _unsent(self) -> bool:
+        return self._journal.head.seq > self._held.seq
+
+    def _since(self, began_ms: int) -> int:
+        return self._clock.mono_ms() - began_ms
+
+    async def _on_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+def _not_durable(refusal: Refusal) -> Fault:
+    """Return why an answer could not be made durable; other refusals are mistakes of ours."""
+    by_code = {
+        "disk-full": faults.DISK_FULL,
+        "disk-failed": faults.DISK_FAILED,
+        "busy": faults.DISK_FAILED,
+    }
+    if refusal.code not in by_code:
+        raise refusal
+    return by_code[refusal.code]

@@ -1,0 +1,116 @@
+"""What sync reads from the journal's file and keeps there beside the events.
+
+| meta key | holds |
+|---|---|
+| `sync.turn` | the turn to show next (docs/protocol.md section 6) |
+| `sync.proof` | the newest receipt statement whose signature was checked |
+| `sync.revoked` | 1 with the verdict, or the revocation statement: nothing is sent any more |
+| `sync.successor` | the statement that came with the verdict `moved` |
+| `sync.device_record` | a newer device record than the enrolment's |
+| `sync.pending` | 1 while an operator has not yet approved this device |
+| `sync.verdict` | the verdict of the last bound answer |
+| `sync.offset_ms` | province's clock minus ours, at the last bound answer |
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.journal.database import Connection
+from agent.journal.transaction import Transaction, get_meta
+from agent.sync.faults import Fault
+from agent.sync.pacing import Load
+from wire.block import Gone
+from wire.chain import Head
+from wire.limits import TURN_BYTES
+
+TURN = "sync.turn"
+PROOF = "sync.proof"
+REVOKED = "sync.revoked"
+SUCCESSOR = "sync.successor"
+DEVICE_RECORD = "sync.device_record"
+PENDING = "sync.pending"
+VERDICT = "sync.verdict"
+OFFSET_MS = "sync.offset_ms"
+
+NO_TURN = bytes(TURN_BYTES)
+EXCHANGES_KEPT = 2_000
+"""Rows of the exchange log: more than a week of failures at the slowest retry."""
+
+_HEADS = "SELECT side, no, head_seq, head_hash FROM journal WHERE state = 'open'"
+_EVENTS = (
+    "SELECT e.seq, e.body, g.digest, g.day, g.kind, g.channel FROM event e"
+    " LEFT JOIN gone g ON g.pos = e.pos WHERE e.journal = ? AND e.seq > ? ORDER BY e.seq"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """What the next message can say, read in one moment.
+
+    `items` are the events that follow `start`, each its bytes or what is left of it; together
+    they are one block without a hole.
+    """
+
+    start: Head
+    head: Head
+    cursor: Head
+    turn: bytes
+    items: tuple[bytes | Gone, ...]
+
+
+def read_outgoing(conn: Connection, start: Head, plain_bytes: int) -> Outgoing:
+    """Read the events after `start` until they fill `plain_bytes`, and where the journals stand.
+
+    Never holds more than one batch. Called on a reader's thread.
+    """
+    conn.execute("BEGIN")
+    try:
+        heads = {row[0]: row[1:] for row in conn.execute(_HEADS)}
+        office, seq, hash_ = heads["office"]
+        _, desk_seq, desk_hash = heads["desk"]
+        items = _read_items(conn, office, start.seq, plain_bytes)
+        turn = get_meta(conn, TURN)
+    finally:
+        conn.execute("COMMIT")
+    return Outgoing(
+        start, Head(seq, hash_), Head(desk_seq, desk_hash), turn or NO_TURN, tuple(items)
+    )
+
+
+def _read_items(conn: Connection, office: int, after: int, plain_bytes: int) -> list[bytes | Gone]:
+    items: list[bytes | Gone] = []
+    size = 0
+    rows = conn.execute(_EVENTS, (office, after))
+    try:
+        for seq, body, digest, day, kind, channel in rows:
+            items.append(Gone(seq, digest, day, kind, channel) if body is None else body)
+            size += len(body or b"") + 1
+            if size >= plain_bytes:
+                break
+    finally:
+        rows.close()
+    return items
+
+
+def is_revoked(conn: Connection) -> bool:
+    """Whether a bound answer once said that this device is revoked."""
+    return get_meta(conn, REVOKED) is not None
+
+
+def log_exchange(transaction: Transaction, load: Load, fault: Fault | None) -> None:
+    """Add one row to the exchange log and forget the oldest beyond `EXCHANGES_KEPT`."""
+    conn = transaction.conn
+    number = conn.execute(
+        "INSERT INTO exchange(at_ms, ok, error, bytes_up, bytes_down, took_ms)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            transaction.now_ms,
+            int(fault is None),
+            fault.code if fault else None,
+            load.up_bytes,
+            load.down_bytes,
+            load.took_ms,
+        ),
+    ).lastrowid
+    conn.execute("DELETE FROM exchange WHERE no <= ?", (number - EXCHANGES_KEPT,))
