@@ -150,7 +150,7 @@ def accept_answer(
     Raises:
         Refusal: signature-wrong, receiver-unknown: made by or for somebody else; revoked keys and
             other verdicts never come this way.
-        Malformed: not what an enrolment's answer is; answer-differs when it names anything else
+        Malformed: not what an enrolment's answer is; differs when it names anything else
             than was asked.
     """
     envelope = message.parse_full(answer)
@@ -233,7 +233,7 @@ def _signed_by(data: bytes, kind: type[statements.S], public: bytes) -> statemen
 
 def _same(name: str, found: object, wanted: object) -> None:
     if found != wanted:
-        raise Malformed("answer-differs", name)
+        raise Malformed("differs", name)
 
 
 def _begins_desk(events: EventsBlock, record: DeviceRecord) -> None:

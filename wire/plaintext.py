@@ -234,7 +234,7 @@ _heads = many(read_head, least=1)
 _codecs = many(uint, least=1)
 
 
-def read_events(value: Value, path: str) -> EventsBlock:
+def read_events(value: object, path: str) -> EventsBlock:
     """Read `events`: its shape and size; what it holds is for `wire.block.unpack`."""
     m = Members(value, path)
     return EventsBlock(
@@ -250,14 +250,14 @@ def read_events(value: Value, path: str) -> EventsBlock:
 _history = row(History, _hash, _id, read_events)
 
 
-def _packed(value: Value, path: str) -> bytes:
+def _packed(value: object, path: str) -> bytes:
     data = _opaque(value, path)
     if len(data) > EVENTS_PACKED_BYTES_MAX:
         raise Malformed("too-large", path)
     return data
 
 
-def _read_up(value: Value) -> Up:
+def _read_up(value: object) -> Up:
     m = Members(value, "up")
     up = Up(
         v=_version(m),
@@ -291,7 +291,7 @@ def _read_up(value: Value) -> Up:
     return up
 
 
-def _read_down(value: Value) -> Down:
+def _read_down(value: object) -> Down:
     m = Members(value, "down")
     return Down(
         v=_version(m),
@@ -324,7 +324,7 @@ def _read_down(value: Value) -> Down:
     )
 
 
-def _read_enrolment(value: Value) -> EnrolmentRequest:
+def _read_enrolment(value: object) -> EnrolmentRequest:
     m = Members(value, "enrolment")
     return EnrolmentRequest(
         v=_version(m),

@@ -7,7 +7,7 @@ Reasons of `Malformed`: member-missing, member-type, member-size, member-value; 
 path, never the content.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from wire.cbor import Key, Value
@@ -17,13 +17,13 @@ from wire.problems import Malformed
 
 T = TypeVar("T")
 D = TypeVar("D")
-Read: TypeAlias = Callable[[Value, str], T]
+Read: TypeAlias = Callable[[object, str], T]
 
 
 def octets(size: int | None = None, *, most: int | None = None) -> Read[bytes]:
     """Read a byte string of exactly `size` bytes, or of 1 to `most`, or of any length."""
 
-    def read(value: Value, path: str) -> bytes:
+    def read(value: object, path: str) -> bytes:
         if not isinstance(value, bytes):
             raise Malformed("member-type", path)
         if size is not None and len(value) != size:
@@ -35,7 +35,7 @@ def octets(size: int | None = None, *, most: int | None = None) -> Read[bytes]:
     return read
 
 
-def uint(value: Value, path: str) -> int:
+def uint(value: object, path: str) -> int:
     """Read an unsigned integer; the decoder has seen to 2^53-1."""
     if not isinstance(value, int) or isinstance(value, bool):
         raise Malformed("member-type", path)
@@ -47,7 +47,7 @@ def uint(value: Value, path: str) -> int:
 def uint_to(most: int) -> Read[int]:
     """Read an unsigned integer of at most `most`."""
 
-    def read(value: Value, path: str) -> int:
+    def read(value: object, path: str) -> int:
         number = uint(value, path)
         if number > most:
             raise Malformed("member-value", path)
@@ -56,14 +56,14 @@ def uint_to(most: int) -> Read[int]:
     return read
 
 
-def text(value: Value, path: str) -> str:
+def text(value: object, path: str) -> str:
     """Read a text string."""
     if not isinstance(value, str):
         raise Malformed("member-type", path)
     return value
 
 
-def flag(value: Value, path: str) -> Literal[True]:
+def flag(value: object, path: str) -> Literal[True]:
     """Read a member that is true or left out."""
     if value is not True:
         raise Malformed("member-value" if value is False else "member-type", path)
@@ -73,7 +73,7 @@ def flag(value: Value, path: str) -> Literal[True]:
 def one_of(*choices: T) -> Read[T]:
     """Read one of some texts or numbers."""
 
-    def read(value: Value, path: str) -> T:
+    def read(value: object, path: str) -> T:
         for choice in choices:
             if value == choice and type(value) is type(choice):
                 return choice
@@ -85,7 +85,7 @@ def one_of(*choices: T) -> Read[T]:
 def many(of: Read[T], *, least: int = 0) -> Read[tuple[T, ...]]:
     """Read an array of any length from `least` on."""
 
-    def read(value: Value, path: str) -> tuple[T, ...]:
+    def read(value: object, path: str) -> tuple[T, ...]:
         items = _array(value, path)
         if len(items) < least:
             raise Malformed("member-size", path)
@@ -97,7 +97,7 @@ def many(of: Read[T], *, least: int = 0) -> Read[tuple[T, ...]]:
 def row(make: Callable[..., T], *of: Read[Any]) -> Read[T]:
     """Read an array of exactly these elements and hand them to `make` in order."""
 
-    def read(value: Value, path: str) -> T:
+    def read(value: object, path: str) -> T:
         items = _array(value, path)
         if len(items) != len(of):
             raise Malformed("member-size", path)
@@ -111,10 +111,10 @@ class Members:
 
     __slots__ = ("_left", "_path")
 
-    def __init__(self, value: Value, path: str) -> None:
+    def __init__(self, value: object, path: str) -> None:
         if not isinstance(value, Mapping):
             raise Malformed("member-type", path)
-        self._left = dict(value)
+        self._left: dict[Key, Value] = dict(value)
         self._path = path
 
     def take(self, name: str, read: Read[T]) -> T:
@@ -132,7 +132,7 @@ class Members:
         return self._left
 
 
-def _array(value: Value, path: str) -> list[Value] | tuple[Value, ...]:
+def _array(value: object, path: str) -> Sequence[object]:
     if not isinstance(value, list | tuple):
         raise Malformed("member-type", path)
     return value

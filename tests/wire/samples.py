@@ -82,7 +82,9 @@ shallow = st.one_of(leaves, st.lists(leaves, max_size=3), st.dictionaries(keys, 
 unknown = st.dictionaries(
     st.text(max_size=8).map(lambda name: f"x-{name}") | st.integers(0, 99), shallow, max_size=3
 )
-gone = st.builds(Gone, uints, hashes, st.text(max_size=10), st.text(max_size=9), st.text(max_size=6))
+gone = st.builds(
+    Gone, uints, hashes, st.text(max_size=10), st.text(max_size=9), st.text(max_size=6)
+)
 blocks = st.builds(
     EventsBlock,
     first=uints,

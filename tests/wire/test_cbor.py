@@ -62,6 +62,7 @@ REFUSED = {
     "a message where plain CBOR is expected": ("d2 80", "tag"),
 }
 
+
 @pytest.mark.parametrize("case", REFUSED, ids=str)
 def test_refuses_with_its_reason(case: str) -> None:
     data, reason = REFUSED[case]
