@@ -18,13 +18,19 @@ HighestNumber = Callable[[int, int], int | None]
 """(year, volume) -> the highest number this journal has written there, or None."""
 
 
-def volume_of(leases: Iterable[Lease], journal: str) -> int | None:
-    """Give the volume of a journal: the one its newest lease (the last here) names."""
-    volume: int | None = None
-    for lease in leases:
-        if lease.journal == journal:
-            volume = lease.volume
-    return volume
+def volume_of(leases: Iterable[Lease], journal: str, year: int) -> int | None:
+    """Give the volume a journal writes in that year, or None when no lease ever named one.
+
+    It is the one of the newest lease (the last here) with a day in that year; an office that was
+    cut off over the turn of the year goes on with the volume it had before.
+    """
+    mine = [lease for lease in leases if lease.journal == journal]
+    of_year = [one for one in mine if one.first_day.year <= year <= one.last_day.year]
+    before = [one for one in mine if one.first_day.year <= year]
+    for known in (of_year, before, mine):
+        if known:
+            return known[-1].volume
+    return None
 
 
 def next_entry(
@@ -33,11 +39,11 @@ def next_entry(
     """Give the next place in the book for a dossier received on `day`; None without a volume.
 
     It follows what the journal wrote last. Where the province knows more (`book_next` of a lease
-    that was issued in the same year: this device was restored from a backup), its number is the
-    lower bound.
+    that begins in the same year: this device was restored from a backup), its number is the lower
+    bound.
     """
     mine = [lease for lease in leases if lease.journal == journal]
-    volume = volume_of(mine, journal)
+    volume = volume_of(mine, journal, day.year)
     if volume is None:
         return None
     known = [

@@ -13,7 +13,11 @@ OURS, THEIRS = "ab" * 16, "cd" * 16
 
 
 def lease(
-    volume: int = 1, book_next: int = 1, first_day: date = date(2026, 11, 1), journal: str = OURS
+    volume: int = 1,
+    book_next: int = 1,
+    first_day: date = date(2026, 11, 1),
+    journal: str = OURS,
+    last_day: date | None = None,
 ) -> Lease:
     return Lease(
         journal=journal,
@@ -21,7 +25,7 @@ def lease(
         first=1,
         last=999,
         first_day=first_day,
-        last_day=first_day.replace(year=first_day.year + 1),
+        last_day=last_day or first_day.replace(month=12, day=31),
         volume=volume,
         book_next=book_next,
     )
@@ -63,12 +67,28 @@ def test_the_book_goes_on_after_the_days_of_the_lease() -> None:
 
 def test_the_newest_lease_names_the_volume() -> None:
     leases = [lease(volume=1, book_next=57), lease(volume=2), lease(volume=9, journal=THEIRS)]
-    assert volume_of(leases, OURS) == 2
+    assert volume_of(leases, OURS, 2026) == 2
     assert entry(date(2026, 11, 21), *leases) == BookRef(2026, 2, 1)
 
 
+def test_next_years_lease_does_not_move_this_years_volume() -> None:
+    ours = lease(volume=2, first_day=date(2026, 12, 1), last_day=date(2026, 12, 31))
+    next_year = lease(volume=3, first_day=date(2027, 1, 1), last_day=date(2027, 1, 30))
+    assert entry(date(2026, 12, 20), ours, next_year) == BookRef(2026, 2, 1)
+    assert entry(date(2027, 1, 4), ours, next_year) == BookRef(2027, 3, 1)
+
+
+def test_an_office_cut_off_over_new_year_goes_on_with_its_volume() -> None:
+    ours = lease(volume=2, first_day=date(2026, 12, 1), last_day=date(2026, 12, 31))
+    assert entry(date(2027, 1, 4), ours) == BookRef(2027, 2, 1)
+
+
+def test_a_clock_before_every_lease_still_finds_the_volume() -> None:
+    assert entry(date(1970, 1, 1), lease(volume=2)) == BookRef(1970, 2, 1)
+
+
 def test_without_a_lease_there_is_no_volume() -> None:
-    assert volume_of([lease(journal=THEIRS)], OURS) is None
+    assert volume_of([lease(journal=THEIRS)], OURS, 2026) is None
     assert entry(date(2026, 11, 21), lease(journal=THEIRS)) is None
 
 

@@ -144,10 +144,10 @@ def test_notice_ends_one_working_day_before() -> None:
     assert is_short_notice(at("2026-11-23T17:00:01"), due, PLAIN)
 
 
-moments = st.datetimes(
-    min_value=datetime.min.replace(year=2021),
-    max_value=datetime.min.replace(year=2044),
-    timezones=st.just(OFFICE_ZONE),
+moments = st.builds(
+    lambda day, seconds: datetime.combine(day, time(), OFFICE_ZONE) + timedelta(seconds=seconds),
+    st.dates(date(2021, 1, 1), date(2043, 12, 31)),
+    st.integers(0, 86_399),
 )
 overlays = st.dictionaries(
     st.dates(date(2021, 1, 1), date(2044, 12, 31)), st.booleans(), max_size=30
