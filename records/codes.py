@@ -27,7 +27,9 @@ _AGENCY: Final = r"[0-9A-Z](?:[0-9A-Z.]{0,33}[0-9A-Z])?"
 _AGENCY_RE: Final = re.compile(_AGENCY)
 _CODE_RE: Final = re.compile(rf"({_AGENCY})-([0-9]{{6}})-([0-9]{{4,12}})")
 _PROCEDURE_RE: Final = re.compile(rf"([0-9]\.[0-9]{{6}})(?:[.\-_/]({_AGENCY}))?")
-_BOOK_RE: Final = re.compile(r"(?:(2[01][0-9]{2})/)?([1-9][0-9]{0,3})/([1-9][0-9]{0,5})")
+_BOOK_RE: Final = re.compile(
+    r"(?:(19[7-9][0-9]|2[01][0-9]{2})/)?([1-9][0-9]{0,3})/([1-9][0-9]{0,5})"
+)
 
 
 class DossierCode(Struct, frozen=True):

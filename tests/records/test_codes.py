@@ -79,13 +79,14 @@ def test_an_agency_code_has_35_characters_at_most() -> None:
 def test_book_numbers_with_and_without_their_year() -> None:
     assert parse_book_ref("2026/1/57") == BookRef(2026, 1, 57)
     assert parse_book_ref(" 1/57 ") == BookRef(None, 1, 57)
+    assert parse_book_ref("1970/1/1") == BookRef(1970, 1, 1)  # a clock that lost its time
     assert str(BookRef(2026, 1, 57)) == "2026/1/57"
     assert str(BookRef(None, 1, 57)) == "1/57"
     assert BookRef(2026, 1, 57).book == "1/57"
 
 
 @pytest.mark.parametrize(
-    "text", ["0/57", "1/0", "1/057", "26/1/57", "1999/1/57", "2026/1/57/2", "1/", "/", "1/1234567"]
+    "text", ["0/57", "1/0", "1/057", "26/1/57", "1969/1/57", "2026/1/57/2", "1/", "/", "1/1234567"]
 )
 def test_what_is_no_book_number_is_none(text: str) -> None:
     assert parse_book_ref(text) is None
