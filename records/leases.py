@@ -16,12 +16,13 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct, field
 
-from records.calendar import Calendar
+from records.calendar import DAY, Calendar
 from records.codes import AGENCY_CODE_CHARS_MAX, format_code
 from records.limits import BOOK_NUMBER_MAX, VOLUME_MAX
 
 SERIAL_MAX: Final = 999_999_999_999
 WARN_WORKING_DAYS_MAX: Final = 2
+WARN_LOOK_BACK_DAYS: Final = 10
 
 HighestSerial = Callable[[str, date, int, int], int | None]
 """(prefix, day, from, to) -> the highest serial of that day used within from..to, or None."""
@@ -111,16 +112,18 @@ def offer(
 
 def left_on(leases: Iterable[Lease], *, journal: str, day: date, highest: HighestSerial) -> int:
     """Count the serials of leases for all fields that are still free on `day`."""
-    ranges = {
-        (lease.prefix, lease.first, lease.last)
-        for lease in _general(leases, journal)
-        if _holds(lease, day)
-    }
-    left = 0
-    for prefix, first, last in ranges:
-        used = highest(prefix, day, first, last)
-        left += last - first + 1 if used is None else max(0, last - max(first - 1, used))
-    return left
+    return sum(
+        last - (highest(prefix, day, first, last) or first - 1)
+        for prefix, first, last in _ranges(leases, journal, day)
+    )
+
+
+def taken_on(leases: Iterable[Lease], *, journal: str, day: date, highest: HighestSerial) -> int:
+    """Count the serials of leases for all fields that `day` has used up."""
+    return sum(
+        (highest(prefix, day, first, last) or first - 1) - first + 1
+        for prefix, first, last in _ranges(leases, journal, day)
+    )
 
 
 def leased_until(
@@ -148,20 +151,24 @@ def lease_warnings(
     journal: str,
     today: date,
     calendar: Calendar,
-    left_today: int,
-    busiest: int,
+    highest: HighestSerial,
 ) -> tuple[LeaseWarning, ...]:
     """Warn when the last leased day is two working days off or less, or too little is left today.
 
-    `busiest` is what the busiest of the last ten days took; less left today than that warns.
+    Too little is less than the busiest of the ten days before took.
     """
     until = leased_until(leases, journal=journal, today=today, calendar=calendar)
     days = 0 if until is None else calendar.working_days_between(today, until)
+    left = left_on(leases, journal=journal, day=today, highest=highest)
+    busiest = max(
+        taken_on(leases, journal=journal, day=today - DAY * back, highest=highest)
+        for back in range(1, WARN_LOOK_BACK_DAYS + 1)
+    )
     found: list[LeaseWarning] = []
     if days <= WARN_WORKING_DAYS_MAX:
-        found.append(LeaseWarning("lease-ending", days, left_today))
-    if left_today < busiest:
-        found.append(LeaseWarning("lease-low", days, left_today))
+        found.append(LeaseWarning("lease-ending", days, left))
+    if left < busiest:
+        found.append(LeaseWarning("lease-low", days, left))
     return tuple(found)
 
 
@@ -176,5 +183,17 @@ def _general(leases: Iterable[Lease], journal: str) -> list[Lease]:
     return [lease for lease in leases if lease.journal == journal and lease.fields is None]
 
 
-def _holds(lease: Lease, day: date) -> bool:
-    return lease.first_day <= day <= lease.last_day
+def _ranges(leases: Iterable[Lease], journal: str, day: date) -> list[tuple[str, int, int]]:
+    """Give the serials held on a day as (prefix, from, to), overlaps of renewed leases joined."""
+    held = sorted(
+        (lease.prefix, lease.first, lease.last)
+        for lease in _general(leases, journal)
+        if lease.first_day <= day <= lease.last_day
+    )
+    joined: list[tuple[str, int, int]] = []
+    for prefix, first, last in held:
+        if joined and joined[-1][0] == prefix and first <= joined[-1][2]:
+            joined[-1] = (prefix, joined[-1][1], max(last, joined[-1][2]))
+        else:
+            joined.append((prefix, first, last))
+    return joined

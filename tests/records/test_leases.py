@@ -17,6 +17,7 @@ from records.leases import (
     leased_until,
     left_on,
     offer,
+    taken_on,
 )
 
 OURS, THEIRS = "ab" * 16, "cd" * 16
@@ -162,14 +163,13 @@ def test_leased_until_joins_leases_over_days_off_only() -> None:
     assert until(lease(journal=THEIRS), lease(fields=("x",))) is None
 
 
-def warned(last_day: date, *, left: int = 100, busiest: int = 10) -> list[str]:
+def warned(last_day: date, serials: Mapping[date, list[int]] | None = None) -> list[str]:
     found = lease_warnings(
-        [lease(last_day=last_day)],
+        [lease(1, 100, last_day=last_day)],
         journal=OURS,
         today=FRIDAY,
         calendar=CALENDAR,
-        left_today=left,
-        busiest=busiest,
+        highest=used(serials or {}),
     )
     return [warning.code for warning in found]
 
@@ -182,11 +182,32 @@ def test_it_warns_when_two_working_days_are_left() -> None:
     assert warned(date(2026, 11, 19)) == ["lease-ending"]
 
 
-def test_it_warns_when_less_is_left_than_the_busiest_day_took() -> None:
+def test_it_warns_when_less_is_left_than_the_busiest_of_ten_days_took() -> None:
     far = date(2026, 12, 31)
-    assert warned(far, left=10, busiest=10) == []
-    assert warned(far, left=9, busiest=10) == ["lease-low"]
-    assert warned(FRIDAY, left=0, busiest=1) == ["lease-ending", "lease-low"]
+    ten_days_ago, eleven_days_ago = date(2026, 11, 10), date(2026, 11, 9)
+    assert warned(far, {FRIDAY: [60], ten_days_ago: [40]}) == []  # 40 left, 40 taken
+    assert warned(far, {FRIDAY: [61], ten_days_ago: [40]}) == ["lease-low"]
+    assert warned(far, {FRIDAY: [61], eleven_days_ago: [40]}) == []
+    assert warned(FRIDAY, {FRIDAY: [100], ten_days_ago: [1]}) == ["lease-ending", "lease-low"]
+
+
+def test_a_warning_says_how_much_is_left() -> None:
+    (found,) = lease_warnings(
+        [lease(1, 100, last_day=date(2026, 11, 23))],
+        journal=OURS,
+        today=FRIDAY,
+        calendar=CALENDAR,
+        highest=used({FRIDAY: [25]}),
+    )
+    assert (found.working_days_left, found.left_today) == (1, 75)
+
+
+def test_taken_counts_each_range_from_its_first() -> None:
+    leases = [lease(1, 10), lease(5, 20), lease(100, 110)]
+    taken = used({FRIDAY: [12, 101]})
+    assert taken_on(leases, journal=OURS, day=FRIDAY, highest=taken) == 12 + 2
+    assert left_on(leases, journal=OURS, day=FRIDAY, highest=taken) == 8 + 9
+    assert taken_on(leases, journal=THEIRS, day=FRIDAY, highest=taken) == 0
 
 
 @given(st.lists(st.tuples(st.integers(1, 30), st.integers(1, 30)), min_size=1, max_size=4))
