@@ -16,13 +16,12 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct, field
 
-from records.calendar import DAY, Calendar
+from records.calendar import Calendar
 from records.codes import AGENCY_CODE_CHARS_MAX, format_code
 from records.limits import BOOK_NUMBER_MAX, VOLUME_MAX
 
 SERIAL_MAX: Final = 999_999_999_999
 WARN_WORKING_DAYS_MAX: Final = 2
-WARN_LOOK_BACK_DAYS: Final = 10
 
 HighestSerial = Callable[[str, date, int, int], int | None]
 """(prefix, day, from, to) -> the highest serial of that day used within from..to, or None."""
@@ -118,14 +117,6 @@ def left_on(leases: Iterable[Lease], *, journal: str, day: date, highest: Highes
     )
 
 
-def taken_on(leases: Iterable[Lease], *, journal: str, day: date, highest: HighestSerial) -> int:
-    """Count the serials of leases for all fields that `day` has used up."""
-    return sum(
-        (highest(prefix, day, first, last) or first - 1) - first + 1
-        for prefix, first, last in _ranges(leases, journal, day)
-    )
-
-
 def leased_until(
     leases: Iterable[Lease], *, journal: str, today: date, calendar: Calendar
 ) -> date | None:
@@ -151,24 +142,20 @@ def lease_warnings(
     journal: str,
     today: date,
     calendar: Calendar,
-    highest: HighestSerial,
+    left_today: int,
+    busiest: int,
 ) -> tuple[LeaseWarning, ...]:
     """Warn when the last leased day is two working days off or less, or too little is left today.
 
-    Too little is less than the busiest of the ten days before took.
+    `busiest` is what the busiest of the last ten days took; less left today than that warns.
     """
     until = leased_until(leases, journal=journal, today=today, calendar=calendar)
     days = 0 if until is None else calendar.working_days_between(today, until)
-    left = left_on(leases, journal=journal, day=today, highest=highest)
-    busiest = max(
-        taken_on(leases, journal=journal, day=today - DAY * back, highest=highest)
-        for back in range(1, WARN_LOOK_BACK_DAYS + 1)
-    )
     found: list[LeaseWarning] = []
     if days <= WARN_WORKING_DAYS_MAX:
-        found.append(LeaseWarning("lease-ending", days, left))
-    if left < busiest:
-        found.append(LeaseWarning("lease-low", days, left))
+        found.append(LeaseWarning("lease-ending", days, left_today))
+    if left_today < busiest:
+        found.append(LeaseWarning("lease-low", days, left_today))
     return tuple(found)
 
 

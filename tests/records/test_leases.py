@@ -12,12 +12,12 @@ from records.calendar import Calendar
 from records.leases import (
     HighestSerial,
     Lease,
+    LeaseWarning,
     NumberOffer,
     lease_warnings,
     leased_until,
     left_on,
     offer,
-    taken_on,
 )
 
 OURS, THEIRS = "ab" * 16, "cd" * 16
@@ -163,51 +163,39 @@ def test_leased_until_joins_leases_over_days_off_only() -> None:
     assert until(lease(journal=THEIRS), lease(fields=("x",))) is None
 
 
-def warned(last_day: date, serials: Mapping[date, list[int]] | None = None) -> list[str]:
+def warned(last_day: date, *, left: int = 100, busiest: int = 10) -> list[LeaseWarning]:
     found = lease_warnings(
-        [lease(1, 100, last_day=last_day)],
+        [lease(last_day=last_day)],
         journal=OURS,
         today=FRIDAY,
         calendar=CALENDAR,
-        highest=used(serials or {}),
+        left_today=left,
+        busiest=busiest,
     )
-    return [warning.code for warning in found]
+    return list(found)
 
 
 def test_it_warns_when_two_working_days_are_left() -> None:
     # Monday 23/11, Wednesday 25/11 (the 24th is off), Thursday 26/11
     assert warned(date(2026, 11, 26)) == []
-    assert warned(date(2026, 11, 25)) == ["lease-ending"]
-    assert warned(date(2026, 11, 20)) == ["lease-ending"]
-    assert warned(date(2026, 11, 19)) == ["lease-ending"]
+    assert warned(date(2026, 11, 25)) == [LeaseWarning("lease-ending", 2, 100)]
+    assert warned(date(2026, 11, 20)) == [LeaseWarning("lease-ending", 0, 100)]
+    assert warned(date(2026, 11, 19)) == [LeaseWarning("lease-ending", 0, 100)]
 
 
-def test_it_warns_when_less_is_left_than_the_busiest_of_ten_days_took() -> None:
+def test_it_warns_when_less_is_left_than_the_busiest_day_took() -> None:
     far = date(2026, 12, 31)
-    ten_days_ago, eleven_days_ago = date(2026, 11, 10), date(2026, 11, 9)
-    assert warned(far, {FRIDAY: [60], ten_days_ago: [40]}) == []  # 40 left, 40 taken
-    assert warned(far, {FRIDAY: [61], ten_days_ago: [40]}) == ["lease-low"]
-    assert warned(far, {FRIDAY: [61], eleven_days_ago: [40]}) == []
-    assert warned(FRIDAY, {FRIDAY: [100], ten_days_ago: [1]}) == ["lease-ending", "lease-low"]
+    assert warned(far, left=10, busiest=10) == []
+    assert [one.code for one in warned(far, left=9, busiest=10)] == ["lease-low"]
+    both = [one.code for one in warned(FRIDAY, left=0, busiest=1)]
+    assert both == ["lease-ending", "lease-low"]
 
 
-def test_a_warning_says_how_much_is_left() -> None:
-    (found,) = lease_warnings(
-        [lease(1, 100, last_day=date(2026, 11, 23))],
-        journal=OURS,
-        today=FRIDAY,
-        calendar=CALENDAR,
-        highest=used({FRIDAY: [25]}),
-    )
-    assert (found.working_days_left, found.left_today) == (1, 75)
-
-
-def test_taken_counts_each_range_from_its_first() -> None:
+def test_overlapping_ranges_are_counted_once() -> None:
     leases = [lease(1, 10), lease(5, 20), lease(100, 110)]
     taken = used({FRIDAY: [12, 101]})
-    assert taken_on(leases, journal=OURS, day=FRIDAY, highest=taken) == 12 + 2
     assert left_on(leases, journal=OURS, day=FRIDAY, highest=taken) == 8 + 9
-    assert taken_on(leases, journal=THEIRS, day=FRIDAY, highest=taken) == 0
+    assert left_on(leases, journal=THEIRS, day=FRIDAY, highest=taken) == 0
 
 
 @given(st.lists(st.tuples(st.integers(1, 30), st.integers(1, 30)), min_size=1, max_size=4))
