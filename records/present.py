@@ -4,11 +4,11 @@ Personal data is masked unless a reader may see it and says so. Times are office
 known is null, and nothing is left out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct
 
 from records.catalogue import Procedure
 from records.desk_events import State
@@ -69,7 +69,7 @@ class DocumentItem(Struct, frozen=True, kw_only=True):
 
 
 class EventItem(Struct, frozen=True, kw_only=True):
-    """One event of a dossier."""
+    """One event of a dossier; its body is masked (`masked_body`) unless it may be seen."""
 
     id: str
     kind: str
@@ -146,7 +146,7 @@ class DeliveryMark(Struct, frozen=True):
 
     delivery: Delivery = "waiting"
     delivered_at_ms: int | None = None
-    problems: int = field(default=0)
+    problems: int = 0
 
 
 def dossier_item(
@@ -263,6 +263,35 @@ def masked_email(email: str | None) -> str | None:
         return None
     _, _, host = email.rpartition("@")
     return f"{MASK}@{host}"
+
+
+def masked_body(body: bytes | msgspec.Raw) -> msgspec.Raw:
+    """Return the body of an event of any kind with its personal data masked."""
+    return msgspec.Raw(msgspec.json.encode(_masked(msgspec.json.decode(body), "")))
+
+
+def _masked(value: object, name: str) -> object:
+    match value:
+        case dict():
+            # A correction names members by their path: `applicant.phone`.
+            return {key: _masked(item, str(key).rpartition(".")[2]) for key, item in value.items()}
+        case list():
+            return [_masked(item, name) for item in value]
+        case str() if name in _MASKS:
+            return _MASKS[name](value)
+        case _:
+            return value
+
+
+_MASKS: Mapping[str, Callable[[str], str | None]] = {
+    "id_number": masked,
+    "phone": masked,
+    "pass": masked,
+    "email": masked_email,
+    "address": lambda _: MASK,
+    "return_address": lambda _: MASK,
+    "date_of_birth": lambda day: f"{day[:4]}-••-••",
+}
 
 
 def shown_time(at_ms: int | None) -> str | None:

@@ -3,7 +3,8 @@
 Rows are those of docs/interfaces.md "Statistics", worked out in one way for the office and for the
 province. In every row, and in the totals:
 
-    carried_in + received = resolved_* + refused + withdrawn + stopped + pending_* + waiting_for_papers
+    carried_in + received
+        = resolved_* + refused + withdrawn + stopped + pending_* + waiting_for_papers
 
 because a dossier is looked at twice, as the period begins and as it ends, and counts once each
 side of the sum. A dossier has ended when it is neither worked on nor waiting for papers; the
@@ -16,8 +17,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Literal, NamedTuple
 
+import msgspec
 from msgspec import Struct, field
-from msgspec.structs import replace
 
 from records.calendar import OFFICE_ZONE
 from records.desk_events import State
@@ -309,4 +310,5 @@ def _sortable(key: tuple[str | None, ...]) -> tuple[str, ...]:
 
 
 def _row(key: tuple[str | None, ...], tally: Mapping[str, int], month: str | None) -> StatisticsRow:
-    return replace(StatisticsRow(**tally), **dict(zip(KEY_COLUMNS, (*key, month), strict=True)))
+    keys = dict(zip(KEY_COLUMNS, (*key, month), strict=True))
+    return msgspec.convert({**tally, **keys}, StatisticsRow)

@@ -159,4 +159,4 @@ def _leaf(report: Struct, path: Sequence[str]) -> Cell:
     value: Any = report
     for name in path:
         value = getattr(value, name)
-    return value.isoformat() if isinstance(value, date) else value  # type: ignore[no-any-return]
+    return value.isoformat() if isinstance(value, date) else value
