@@ -56,7 +56,9 @@ def secret(path: Path) -> bytes:
     """Return the 32 bytes of a key file. Raises Refusal key-missing or key-exposed."""
     data = _bytes(path)
     if len(data) != KEY_BYTES:
-        raise Refusal("key-missing", Text(vi=f"{path}: không đủ 32 byte", en=f"{path}: not 32 bytes"))
+        raise Refusal(
+            "key-missing", Text(vi=f"{path}: không đủ 32 byte", en=f"{path}: not 32 bytes")
+        )
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
         raise Refusal("key-exposed", f"{path}")
     return data

@@ -73,7 +73,8 @@ def _open_sqlite(path: Path, key: bytes) -> Store:
     async def create() -> CipherConnection:
         connection = CipherConnection(connect, iter_chunk_size=FETCH_ROWS)
         connection._thread.daemon = True  # noqa: SLF001 - a stuck disk must not keep the process
-        return await connection
+        await connection
+        return connection
 
     engine = create_async_engine(
         "sqlite+aiosqlite:///cipher.db",  # the name only selects the pool; `create` opens the file

@@ -69,6 +69,7 @@ office_code = Table(
     _bytes("office_id", 16, key=True),
     _text("code", 35, key=True),
     _text("valid_from", 10, key=True),
+    _text("name"),
     Index(None, "code"),
 )
 
@@ -107,6 +108,7 @@ journal = Table(
     _int("head_seq"),
     _bytes("head_hash", 32),
     _int("projected_seq"),  # up to here the feed and the projections have it
+    _text("leased_until", 10, null=True),  # last day for which it has serials
     _int("opened_ms"),
     _int("received_ms", null=True),
     UniqueConstraint("office_id", "device_id", "journal_id"),
@@ -140,7 +142,7 @@ day_tally = Table(
     _text("day", key=True),
     _text("kind", key=True),
     _text("channel", key=True),
-    _int("count"),
+    _int("events"),
     _bytes("digest", 8),
 )
 
@@ -150,7 +152,7 @@ feed = Table(
     METADATA,
     _bytes("office_id", 16, key=True),
     _int("first_position", key=True),
-    _int("count"),
+    _int("events"),
     _int("journal_no"),
     _int("first_seq"),
     Index(None, "first_position"),

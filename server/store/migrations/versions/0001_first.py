@@ -40,7 +40,7 @@ def upgrade() -> None:
         sa.Column("day", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("channel", sa.Text(), nullable=False),
-        sa.Column("count", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("events", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("digest", sa.LargeBinary(length=8), nullable=False),
         sa.PrimaryKeyConstraint(
             "office_id", "journal_no", "day", "kind", "channel", name=op.f("pk_day_tally")
@@ -112,7 +112,7 @@ def upgrade() -> None:
         "feed",
         sa.Column("office_id", sa.LargeBinary(length=16), nullable=False),
         sa.Column("first_position", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("count", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("events", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("journal_no", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("first_seq", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("office_id", "first_position", name=op.f("pk_feed")),
@@ -153,6 +153,7 @@ def upgrade() -> None:
         sa.Column("head_seq", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("head_hash", sa.LargeBinary(length=32), nullable=False),
         sa.Column("projected_seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("leased_until", sa.String(length=10), nullable=True),
         sa.Column("opened_ms", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("received_ms", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.PrimaryKeyConstraint("office_id", "journal_no", name=op.f("pk_journal")),
@@ -196,6 +197,7 @@ def upgrade() -> None:
         sa.Column("office_id", sa.LargeBinary(length=16), nullable=False),
         sa.Column("code", sa.String(length=35), nullable=False),
         sa.Column("valid_from", sa.String(length=10), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("office_id", "code", "valid_from", name=op.f("pk_office_code")),
     )
     with op.batch_alter_table("office_code", schema=None) as batch_op:

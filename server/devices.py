@@ -1,0 +1,120 @@
+"""Devices of offices: what the province knows of each, and whether it may speak."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from msgspec import Struct
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from records.leases import Lease
+from server import desk, incidents, leases, offices
+from server.desk import Desk, Saying
+from server.places import Place
+from server.store.tables import device
+from wire.box import PARTS, parts_changed
+from wire.event import body_of, format_time
+from wire.turns import TurnState, decode_state
+
+State = Literal["pending", "active", "quarantined", "revoked"]
+BOX_CHANGED = "box-changed"
+
+
+class Device(Struct, frozen=True, kw_only=True):
+    """One device. `row` selects it; `revocation` is the signed statement once it is revoked."""
+
+    office_id: bytes
+    device_id: bytes
+    device_key: bytes
+    sealing_key: bytes
+    state: State
+    predecessors: tuple[bytes, ...]
+    record: bytes
+    desk_id: bytes
+    box: bytes | None
+    turns: TurnState
+    revocation: bytes | None
+
+    @property
+    def row(self) -> ColumnElement[bool]:
+        """The condition that selects the device's row."""
+        return (device.c.office_id == self.office_id) & (device.c.device_id == self.device_id)
+
+
+async def find(conn: AsyncConnection, device_id: bytes, *, locked: bool = False) -> Device | None:
+    """Return a device by its id, its row locked if asked; None when it is not known."""
+    query = select(device).where(device.c.device_id == device_id)
+    row = (await conn.execute(query.with_for_update() if locked else query)).one_or_none()
+    if row is None:
+        return None
+    joined = row.predecessors
+    return Device(
+        office_id=row.office_id,
+        device_id=row.device_id,
+        device_key=row.device_key,
+        sealing_key=row.sealing_key,
+        state=row.state,
+        predecessors=tuple(joined[at : at + 32] for at in range(0, len(joined), 32)),
+        record=row.record,
+        desk_id=row.desk_id,
+        box=row.box,
+        turns=decode_state(row.turns),
+        revocation=row.revocation,
+    )
+
+
+async def lend_numbers(
+    conn: AsyncConnection,
+    place: Place,
+    each: Desk,
+    now_ms: int,
+    left_today: int | None = None,
+) -> Desk:
+    """Append the number leases that are due to a device's desk; return it with its new head.
+
+    A device that a person has to look at first gets none.
+    """
+    today = date.fromisoformat(format_time(now_ms)[:10])
+    if not leases.is_due(place, today, left_today):
+        return each
+    if await incidents.unsettled(conn, place.office_id, place.device_id, BOX_CHANGED):
+        return each
+    office = await offices.locked(conn, place.office_id)
+    found = await leases.renew(conn, place, office.code, today, left_today)
+    if not found:
+        return each
+    written = [desk.write(_leased(item), now_ms) for item in found]
+    return (await desk.append(conn, [(each, written)], now_ms))[0]
+
+
+def _leased(item: Lease) -> Saying:
+    return Saying("numbers.leased", body_of(item))
+
+
+async def judge_box(
+    conn: AsyncConnection, each: Device, box: bytes | None, now_ms: int, *, incident: bool
+) -> None:
+    """Compare the hardware a device shows with what was accepted (section 6, `box`).
+
+    One part changed is a part that was swapped: noted and accepted. More, or one together with
+    an `incident`, is for a person; until then the device gets no new numbers.
+    """
+    if box is None or box == each.box:
+        return
+    changed = PARTS if each.box is None else parts_changed(each.box, box)
+    if each.box is not None:
+        suspect = len(changed) > 1 or incident
+        await incidents.record(
+            conn,
+            each.office_id,
+            BOX_CHANGED if suspect else "part-swapped",
+            facts=(each.box, box),
+            detail=", ".join(changed),
+            now_ms=now_ms,
+            device_id=each.device_id,
+        )
+        if suspect:
+            return
+    await conn.execute(device.update().where(each.row).values(box=box))

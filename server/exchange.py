@@ -1,0 +1,274 @@
+"""The exchange: one message of a device, one transaction, one answer (docs/protocol.md section 5).
+
+- known sender, rate, signature, receiver key, opening, shape, content: before the transaction
+- one transaction: lock the device and its journal, judge the turn, compare what is held, append
+  what is new, project it, read what the device lacks; commit
+- a message repeated, late or reordered finds its events held and changes nothing
+- nothing is ever concluded from a head that is behind
+- what belongs to a stale message beside `events` and `fetch` is ignored (section 6)
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server import arrival, desk, devices, incidents, ingest, past, places, readmission, reporting
+from server.context import ServerContext
+from server.desk import Desk, Part
+from server.devices import Device
+from server.first_contact import Contact, meet_journal
+from server.reply import Answer, seal
+from server.request import Request, open_request, parse
+from server.store.tables import device as device_table
+from server.store.tables import problem as problem_table
+from wire import turns
+from wire.chain import Head
+from wire.codec import CODECS
+from wire.keys import VerifyKey
+from wire.limits import IDLE_POLL_S
+from wire.plaintext import Down, Problem
+from wire.problems import Refusal
+from wire.statements import Receipt
+from wire.turns import TurnJudgement
+
+IDLE_SPREAD_S = 600  # at most twice an hour, and a province's offices apart from each other
+PENDING_POLL_S = 60  # a person is comparing the new device's name just now
+PROBLEMS_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Exchange:
+    """What every step of one exchange needs."""
+
+    conn: AsyncConnection
+    ctx: ServerContext
+    request: Request
+    device: Device
+    turn: TurnJudgement
+    now_ms: int
+
+
+async def exchange(body: bytes, ctx: ServerContext) -> bytes:
+    """Answer one full message.
+
+    Raises Refusal (message-malformed, sender-unknown, signature-wrong, receiver-unknown,
+    codec-unknown, too-large) or TooOften; nothing was stored then.
+    """
+    envelope = parse(body)
+    now_ms = ctx.now_ms()
+    ctx.senders.take(envelope.sender_kid, now_ms)
+    async with ctx.store.read() as conn:
+        sender = await devices.find(conn, envelope.sender_kid)
+    if sender is None:
+        sender = await readmission.readmit(ctx, envelope, now_ms)
+    key = VerifyKey(sender.device_key)
+    request = await asyncio.to_thread(open_request, body, envelope, key, ctx.keys)
+    async with ctx.store.write() as conn:
+        answer = await _answer(conn, ctx, request, sender.device_id, now_ms)
+    return await asyncio.to_thread(seal, answer, sender.sealing_key, ctx.keys, request.up.codecs)
+
+
+async def _answer(
+    conn: AsyncConnection, ctx: ServerContext, request: Request, device_id: bytes, now_ms: int
+) -> Answer:
+    """Do everything a message asks for, inside one transaction."""
+    device = await devices.find(conn, device_id, locked=True)
+    if device is None:
+        raise Refusal("sender-unknown")
+    turn = turns.judge(
+        device.turns,
+        turn=request.up.turn,
+        was=request.up.was,
+        request_hash=request.hash,
+        key=ctx.keys.turn,
+    )
+    this = _Exchange(conn, ctx, request, device, turn, now_ms)
+    if device.state == "revoked":
+        return await _revoked(this)
+    contact = await meet_journal(conn, device, request, now_ms)
+    want_days = await _hear(this, contact) if turn.current else False
+    said = await _say(this, contact)
+    contact = await _take_in(this, contact)
+    values: dict[str, object] = {"turns": turns.encode_state(turn.state)}
+    if turn.current:
+        values["seen_ms"] = now_ms
+        if request.report is not None:
+            values["agent"] = request.report.facts.agent
+    await conn.execute(device_table.update().where(device.row).values(values))
+    return await _compose(this, contact, said, want_days=want_days)
+
+
+async def _hear(this: _Exchange, contact: Contact) -> bool:
+    """Take note of what a current message tells beside events; return whether days are wanted."""
+    request, device = this.request, this.device
+    if this.turn.incident:
+        await incidents.record(
+            this.conn,
+            device.office_id,
+            "device-restored",
+            facts=(request.up.was or b"",),
+            detail="",
+            now_ms=this.now_ms,
+            device_id=device.device_id,
+            journal_id=request.up.journal,
+        )
+    held = contact.place.head.seq if contact.place is not None else 0
+    if request.up.head.seq >= held:
+        await devices.judge_box(
+            this.conn, device, request.up.box, this.now_ms, incident=this.turn.incident
+        )
+    if contact.place is None:
+        return False
+    return await reporting.hear(this.conn, contact.place, request, this.now_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What the answer brings of the desk journal, and the desk with its head."""
+
+    desk: Desk
+    part: Part | None = None
+    lost: tuple[Head, ...] = ()
+    record: bytes | None = None
+
+
+async def _say(this: _Exchange, contact: Contact) -> _Said:
+    """Find the desk events the device lacks, leasing numbers first when they run low."""
+    conn, device, up = this.conn, this.device, this.request.up
+    each = await desk.find(conn, device.office_id, device.desk_id)
+    if not this.turn.current:
+        return _Said(each)
+    cursor, record = up.cursor, None
+    if up.desk != each.desk_id:
+        cursor, record = each.start, device.record
+    elif each.state != "open" or await desk.hash_at(conn, each, cursor.seq) != cursor.hash:
+        await incidents.record(
+            conn,
+            device.office_id,
+            "desk-lost",
+            facts=(each.desk_id, cursor.hash),
+            detail=f"desk event {cursor.seq}",
+            now_ms=this.now_ms,
+            device_id=device.device_id,
+        )
+        return _Said(each, lost=await desk.ladder(conn, each))
+    if device.state == "active" and contact.verdict == "ok" and contact.place is not None:
+        report = this.request.report
+        left = report.facts.left_today if report and cursor == each.head else None
+        each = await devices.lend_numbers(conn, contact.place, each, this.now_ms, left)
+    return _Said(each, await desk.after(conn, each, cursor), record=record)
+
+
+async def _take_in(this: _Exchange, contact: Contact) -> Contact:
+    """Append and project the message's new events; return the contact with the new head."""
+    fresh = this.request.judged[len(this.request.judged) - contact.fresh :]
+    if contact.place is None or contact.verdict != "ok" or not fresh:
+        return contact
+    conn, place = this.conn, contact.place
+    known = await arrival.corrections(
+        conn, place, this.request.up, this.now_ms, keep=this.turn.current
+    )
+    times = await ingest.append(conn, place, fresh, known, this.now_ms)
+    if this.device.state == "active" and place.projected_seq == place.head.seq:
+        await ingest.project_into(conn, this.ctx.project, place, fresh, times, this.now_ms)
+    last = fresh[-1].chained
+    return contact.at(Head(last.seq, last.hash))
+
+
+async def _revoked(this: _Exchange) -> Answer:
+    """Answer a revoked device: nothing is stored, it learns why and what had been received."""
+    device, up = this.device, this.request.up
+    place = await places.find(this.conn, device.office_id, device.device_id, up.journal)
+    each = await desk.find(this.conn, device.office_id, device.desk_id)
+    start = places.start_of(device.device_id, up)
+    contact = Contact(place=place, start=start, verdict="revoked")
+    return await _compose(this, contact, _Said(each), want_days=False)
+
+
+async def _compose(this: _Exchange, contact: Contact, said: _Said, *, want_days: bool) -> Answer:
+    """Put together what was found; all of it was read in this transaction."""
+    up, device = this.request.up, this.device
+    head, receipt = said.desk.head, contact.receipt
+    moved = this.ctx.keys.successor if contact.verdict == "ok" else None
+    statement = device.revocation if contact.verdict == "revoked" else moved
+    down = Down(
+        re=this.request.hash,
+        office=device.office_id,
+        journal=up.journal,
+        receipt=receipt,
+        verdict="moved" if moved else contact.verdict,
+        have=contact.have,
+        ladder=contact.ladder,
+        turn=this.turn.turn,
+        stale=not this.turn.current,
+        statement=statement,
+        desk=said.desk.desk_id,
+        desk_head=head,
+        desk_lost=said.lost,
+        device=said.record,
+        pending=device.state == "pending",
+        now=this.now_ms,
+        codecs=CODECS,
+        want_days=want_days,
+        problems=await _problems(this, contact),
+        next_after=_next_after(this, contact, want_days=want_days),
+    )
+    proof = Receipt(
+        device_id=device.device_id,
+        journal=up.journal,
+        seq=receipt.seq,
+        hash=receipt.hash,
+        desk=said.desk.desk_id,
+        desk_seq=head.seq,
+        desk_hash=head.hash,
+        time_ms=this.now_ms,
+    )
+    return Answer(
+        down=down,
+        receipt=proof if down.verdict == "ok" else None,
+        desk=said.part,
+        past=await past.fetch(this.conn, device, up.fetch) if up.fetch else None,
+        budget=up.budget,
+    )
+
+
+async def _problems(this: _Exchange, contact: Contact) -> tuple[Problem, ...]:
+    """Return remarks on the message and the stored problems of the events it brought.
+
+    They are read from the store, so that a repeated message names them again.
+    """
+    up, judged = this.request.up, this.request.judged
+    found = list(this.request.remarks)
+    if up.office != this.device.office_id:
+        found.append(Problem(0, "ticket-other-office", "office"))
+    if up.fetch is not None and not past.may_fetch(this.device, up.fetch):
+        found.append(Problem(0, "not-yours", "fetch"))
+    if contact.place is not None and judged:
+        rows = await this.conn.execute(
+            select(problem_table.c.seq, problem_table.c.code, problem_table.c.detail)
+            .where(
+                problem_table.c.office_id == contact.place.office_id,
+                problem_table.c.journal_no == contact.place.journal_no,
+                problem_table.c.seq >= judged[0].chained.seq,
+                problem_table.c.seq <= judged[-1].chained.seq,
+            )
+            .order_by(problem_table.c.seq, problem_table.c.code)
+            .limit(PROBLEMS_MAX)
+        )
+        found += [Problem(*row) for row in rows]
+    return tuple(found)
+
+
+def _next_after(this: _Exchange, contact: Contact, *, want_days: bool) -> int:
+    """Return when to come again: at once while something is left, else spread out."""
+    left = this.request.up.head.seq > contact.receipt.seq
+    refused = contact.verdict in ("quarantined", "revoked")
+    if (left or want_days or not this.turn.current) and not refused:
+        return 0
+    if this.device.state == "pending":
+        return PENDING_POLL_S
+    return IDLE_POLL_S + this.ctx.jitter.randrange(IDLE_SPREAD_S)

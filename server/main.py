@@ -1,0 +1,154 @@
+"""The one place that wires the server: settings, keys, database, rooms, HTTP.
+
+Time and chance enter here and are passed down.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from random import SystemRandom
+
+import uvicorn
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.types import ControllerRouterHandler
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server import keys, routes_exchange
+from server.config import Config
+from server.context import Projector, ServerContext
+from server.rates import Rates
+from server.store.engine import SQLITE, Store, open_store
+from server.store.migrate import SchemaOlder, check, migrate
+from server.stored import StoredEvent
+from wire.limits import (
+    ENROLMENTS_PER_ADDRESS_A_MINUTE_MAX,
+    ENROLMENTS_PER_TICKET_A_MINUTE_MAX,
+)
+from wire.plaintext import Problem
+
+KEEP_ALIVE_S = 3_700  # an idle office comes every half hour and finds its connection open
+STOP_S = 5
+SENDER_BURST = 300  # a device that drains a month sends that many messages in one go
+SENDER_PER_S = 20.0
+BODY_BYTES_MAX = 16 << 20  # other routes; the exchange has its own, smaller limit
+
+
+async def open_context(config: Config, *, project: Projector | None = None) -> ServerContext:
+    """Open keys and database; a fresh SQLite file gets its tables.
+
+    Raises Refusal key-missing or key-exposed, SchemaNewer, SchemaOlder, sqlalchemy's DBAPIError
+    for a wrong key or a damaged file.
+    """
+    own = keys.load(config.keys_dir)
+    config.data_dir.mkdir(parents=True, exist_ok=True)
+    store = await open_database(config)
+    return ServerContext(
+        config=config,
+        store=store,
+        keys=own,
+        project=project or _projections(),
+        now_ms=lambda: time.time_ns() // 1_000_000,
+        random_bytes=os.urandom,
+        jitter=SystemRandom(),
+        senders=Rates(burst=SENDER_BURST, per_s=SENDER_PER_S),
+        tickets=per_minute(ENROLMENTS_PER_TICKET_A_MINUTE_MAX),
+        addresses=per_minute(ENROLMENTS_PER_ADDRESS_A_MINUTE_MAX),
+    )
+
+
+async def open_database(config: Config, *, migrating: bool = False) -> Store:
+    """Open the database of `config`, migrated if it is a fresh SQLite file or if asked for."""
+    store = open_store(config.database, keys.secret(config.keys_dir / "database.key"))
+    try:
+        current = True if migrating else await check(store)
+        if migrating or (not current and config.database.startswith(SQLITE)):
+            await migrate(store)
+        elif not current:
+            raise SchemaOlder("no tables")
+    except BaseException:
+        await store.close()
+        raise
+    return store
+
+
+def per_minute(count: int) -> Rates:
+    """Return rates of `count` a minute, all of which may come at once."""
+    return Rates(burst=count, per_s=count / 60)
+
+
+def create_app(context: ServerContext) -> Litestar:
+    """Return the application; it closes the database when it shuts down."""
+
+    @asynccontextmanager
+    async def lifespan(_app: Litestar) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await context.store.close()
+
+    return Litestar(
+        route_handlers=[
+            *routes_exchange.ROUTES,
+            *_routes("server.api"),
+            *_routes("server.web.pages"),
+        ],
+        state=State({"context": context}),
+        lifespan=[lifespan],
+        request_max_body_size=BODY_BYTES_MAX,
+    )
+
+
+async def run(config: Config) -> None:
+    """Serve until SIGINT or SIGTERM."""
+    context = await open_context(config)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(context),
+            host=config.host,
+            port=config.port,
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            date_header=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=STOP_S,
+            ssl_certfile=config.tls_cert,
+            ssl_keyfile=config.tls_key,
+        )
+    )
+    await server.serve()
+
+
+def _routes(module: str) -> Sequence[ControllerRouterHandler]:
+    """Return the route handlers of a room, none while the room is not there."""
+    if _missing(module):
+        return ()
+    routes: Sequence[ControllerRouterHandler] = importlib.import_module(module).ROUTES
+    return routes
+
+
+def _projections() -> Projector:
+    """Return the room that projects; without it events are kept and nothing is derived."""
+    if _missing("server.projections"):
+        return _no_projection
+    project: Projector = importlib.import_module("server.projections").project
+    return project
+
+
+async def _no_projection(
+    _conn: AsyncConnection, _office_id: bytes, _events: Sequence[StoredEvent], /
+) -> list[Problem]:
+    return []
+
+
+def _missing(module: str) -> bool:
+    return importlib.util.find_spec(module) is None

@@ -1,0 +1,72 @@
+"""Offices: an id for life, a code that may change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server.context import ServerContext
+from server.store.tables import office, office_code
+from wire.event import format_time
+from wire.problems import Refusal
+
+
+class Office(Struct, frozen=True):
+    """An office: its 16-byte id, its code at present and its name."""
+
+    office_id: bytes
+    code: str
+    name: str
+
+
+async def add_office(
+    ctx: ServerContext, code: str, name: str, ward_code: str | None = None
+) -> bytes:
+    """Return the id of the office with this code, minting one when the code is new."""
+    now_ms = ctx.now_ms()
+    async with ctx.store.write() as conn:
+        known = await by_code(conn, code)
+        if known is not None:
+            return known.office_id
+        office_id = ctx.random_bytes(16)
+        await conn.execute(
+            office.insert().values(
+                office_id=office_id, code=code, name=name, ward_code=ward_code, created_ms=now_ms
+            )
+        )
+        await conn.execute(
+            office_code.insert().values(
+                office_id=office_id, code=code, name=name, valid_from=format_time(now_ms)[:10]
+            )
+        )
+    return office_id
+
+
+async def by_code(conn: AsyncConnection, code: str) -> Office | None:
+    """Return the office that has this code, or had it last."""
+    found = await conn.execute(
+        select(office_code.c.office_id)
+        .where(office_code.c.code == code)
+        .order_by(office_code.c.valid_from.desc())
+    )
+    office_id = found.scalar()
+    return None if office_id is None else (await by_ids(conn, [office_id]))[0]
+
+
+async def by_ids(conn: AsyncConnection, office_ids: Sequence[bytes] | None) -> list[Office]:
+    """Return these offices (None: all), ordered by id, their rows locked until the commit."""
+    query = select(office.c.office_id, office.c.code, office.c.name).order_by(office.c.office_id)
+    if office_ids is not None:
+        query = query.where(office.c.office_id.in_(office_ids))
+    found = [Office(*row) for row in await conn.execute(query.with_for_update())]
+    if office_ids is not None and len(found) != len(set(office_ids)):
+        raise Refusal("office-unknown")
+    return found
+
+
+async def locked(conn: AsyncConnection, office_id: bytes) -> Office:
+    """Return one office, its row locked. Raises Refusal office-unknown."""
+    return (await by_ids(conn, [office_id]))[0]

@@ -1,0 +1,132 @@
+"""From the bytes of a full message to a request whose every part has been read and judged.
+
+The order of checks is that of docs/protocol.md section 4.1; each step is cheap enough to pay for
+the next. Pure but for the keys it is handed, so it runs beside the event loop.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from server.judging import DETAIL_CHARS_MAX, Judged, judge_all
+from server.keys import ServerKeys
+from wire import block, digests, message, plaintext
+from wire.codec import inflate
+from wire.digests import DayRow
+from wire.keys import VerifyKey
+from wire.limits import REPORT_PLAIN_BYTES_MAX
+from wire.message import Envelope
+from wire.plaintext import Problem, Up
+from wire.problems import Malformed, Refusal
+
+_Seq = Annotated[int, Meta(ge=0)]
+
+
+class _Numbers(Struct, frozen=True):
+    left_today: int | None = None
+
+
+class ReportFacts(Struct, frozen=True, kw_only=True):
+    """What the exchange itself reads in a sync report; the rest is kept as it came."""
+
+    journal: str
+    agent: Annotated[str, Meta(max_length=32)]
+    generated_at: str
+    delivered_seq: _Seq
+    days_digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")] | None = None
+    numbers: _Numbers | None = None
+
+    @property
+    def left_today(self) -> int | None:
+        """How many of today's serials are left, None when it does not say."""
+        return None if self.numbers is None else self.numbers.left_today
+
+
+class Report(Struct, frozen=True):
+    """A sync report: its JSON as it came, and the facts read in it."""
+
+    raw: bytes
+    facts: ReportFacts
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """An authentic, opened message. `remarks` are problems of the message itself (seq 0)."""
+
+    hash: bytes
+    up: Up
+    judged: list[Judged]
+    report: Report | None = None
+    days: list[DayRow] | None = None
+    remarks: tuple[Problem, ...] = ()
+
+
+def parse(body: bytes) -> Envelope:
+    """Return the envelope. Raises Refusal message-malformed."""
+    try:
+        return message.parse_full(body)
+    except Malformed as error:
+        raise malformed(error) from error
+
+
+def malformed(error: Malformed) -> Refusal:
+    """Return the refusal of a message that breaks the format, with the reason's stable token."""
+    code = "too-large" if error.reason == "too-large" else "message-malformed"
+    return Refusal(code, error.reason)
+
+
+def open_request(body: bytes, envelope: Envelope, sender: VerifyKey, keys: ServerKeys) -> Request:
+    """Verify, open and read a message whose sender is known.
+
+    Raises Refusal: signature-wrong, receiver-unknown, codec-unknown, message-malformed, too-large.
+    """
+    message.verify_full(envelope, sender)
+    receiver = keys.opening(envelope.receiver_kid)
+    try:
+        up = plaintext.decode_up(message.decrypt_full(envelope, receiver, "up"))
+        chained = block.unpack(up.events) if up.events is not None else []
+        if chained:
+            block.check_against(chained, up.head)
+    except Malformed as error:
+        raise malformed(error) from error
+    remarks: list[Problem] = []
+    return Request(
+        hash=message.request_hash(body),
+        up=up,
+        judged=judge_all(chained),
+        report=_report(up, remarks),
+        days=_days(up, remarks),
+        remarks=tuple(remarks),
+    )
+
+
+def _report(up: Up, remarks: list[Problem]) -> Report | None:
+    """Return the report; one that cannot be read is a problem, never a refusal."""
+    if up.report is None:
+        return None
+    try:
+        raw = inflate(up.report, 1, REPORT_PLAIN_BYTES_MAX)
+        facts = msgspec.json.decode(raw, type=ReportFacts)
+    except (Malformed, msgspec.DecodeError, UnicodeDecodeError) as error:
+        remarks.append(_remark("report", error))
+        return None
+    if facts.journal != up.journal.hex():
+        remarks.append(_remark("report", "of another journal"))
+        return None
+    return Report(raw, facts)
+
+
+def _days(up: Up, remarks: list[Problem]) -> list[DayRow] | None:
+    if up.days is None:
+        return None
+    try:
+        return list(digests.decode_days(up.days))
+    except Malformed as error:
+        remarks.append(_remark("days", error))
+        return None
+
+
+def _remark(part: str, reason: Any) -> Problem:
+    return Problem(0, "field-invalid", f"{part}: {reason}"[:DETAIL_CHARS_MAX])

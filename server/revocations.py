@@ -1,0 +1,37 @@
+"""The list of revoked devices that a restore of the database never replaces.
+
+A file beside the data, one line a revocation: device id and the signed statement, in hexadecimal.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+NAME = "revocations.txt"
+
+
+def append(data_dir: Path, device_id: bytes, statement: bytes) -> None:
+    """Add a revocation durably: written, fsynced, the directory too when the file is new."""
+    path = data_dir / NAME
+    fresh = not path.exists()
+    with path.open("a", encoding="ascii") as file:
+        file.write(f"{device_id.hex()} {statement.hex()}\n")
+        file.flush()
+        os.fsync(file.fileno())
+    if fresh:
+        folder = os.open(data_dir, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def is_revoked(data_dir: Path, device_id: bytes) -> bool:
+    """Return whether the file names this device."""
+    path = data_dir / NAME
+    if not path.exists():
+        return False
+    wanted = device_id.hex()
+    lines = path.read_text(encoding="ascii").splitlines()
+    return any(line.partition(" ")[0] == wanted for line in lines)
