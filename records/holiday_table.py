@@ -3,8 +3,8 @@
 The source is the `holidays` package, country VN, public holidays with their substitutes.
 Importing it costs 15 MB and 120 ms (it brings 250 other countries), which is a fifth of what the
 agent may use, so its answers for the years around now are kept in
-`records/data/holidays_vn.json`. A test compares the table with the installed package; a year
-outside the table asks the package itself.
+`records/data/holidays_vn.json` (`python -m tools.holiday_table` writes it). A test compares the
+table with the installed package; a year outside the table asks the package itself.
 """
 
 from __future__ import annotations

@@ -5,9 +5,8 @@ To be run when the locked version of the package changes and the test of the tab
 """
 
 import json
+from importlib.metadata import version
 from pathlib import Path
-
-import holidays
 
 from records.holiday_table import from_package
 
@@ -26,7 +25,7 @@ def table() -> str:
             "worked": [day.isoformat() for day in sorted(found.worked)],
         }
         lines.append(f'    "{year}": {json.dumps(days)}')
-    source = f"holidays {holidays.__version__}, country VN, category public"
+    source = f"holidays {version('holidays')}, country VN, category public"
     years = ",\n".join(lines)
     return f'{{\n  "source": "{source}",\n  "years": {{\n{years}\n  }}\n}}\n'
 
