@@ -8,11 +8,20 @@ import json
 from importlib.metadata import version
 from pathlib import Path
 
-from records.holiday_table import from_package
+from holidays.countries.vietnam import Vietnam
 
-FIRST_YEAR = 2020
-LAST_YEAR = 2045
+from records.holiday_table import YearHolidays
+
+FIRST_YEAR = 1970
+LAST_YEAR = 2099  # the last year whose lunar calendar the package knows in full
 TARGET = Path(__file__).parent.parent / "records" / "data" / "holidays_vn.json"
+
+
+def from_package(year: int) -> YearHolidays:
+    """Ask the package for one year."""
+    found = Vietnam(years=year)  # type: ignore[no-untyped-call]  # its __init__ is not annotated
+    worked = frozenset(day for day in found.weekend_workdays if day.year == year)
+    return YearHolidays(frozenset(found), worked)
 
 
 def table() -> str:
@@ -20,10 +29,9 @@ def table() -> str:
     lines = []
     for year in range(FIRST_YEAR, LAST_YEAR + 1):
         found = from_package(year)
-        days = {
-            "off": [day.isoformat() for day in sorted(found.off)],
-            "worked": [day.isoformat() for day in sorted(found.worked)],
-        }
+        days = {"off": [day.isoformat() for day in sorted(found.off)]}
+        if found.worked:
+            days["worked"] = [day.isoformat() for day in sorted(found.worked)]
         lines.append(f'    "{year}": {json.dumps(days)}')
     source = f"holidays {version('holidays')}, country VN, category public"
     years = ",\n".join(lines)
