@@ -9,7 +9,7 @@ Making them is provisioning's work.
 from __future__ import annotations
 
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from wire.keys import SealingKey, SigningKey
@@ -25,7 +25,7 @@ class ServerKeys:
 
     signing: SigningKey
     sealing: tuple[SealingKey, ...]
-    turn: bytes
+    turn: bytes = field(repr=False)
     province: bytes
     successor: bytes | None
 

@@ -274,6 +274,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("office_id", "name", name=op.f("pk_user_account")),
     )
 
+    counter = sa.table(
+        "feed_counter",
+        sa.column("office_id", sa.LargeBinary),
+        sa.column("next_position", sa.BigInteger),
+    )
+    op.bulk_insert(counter, [{"office_id": bytes(16), "next_position": 1}])
+
 
 def downgrade() -> None:
 

@@ -1,0 +1,97 @@
+"""The database: durable, encrypted, the same tables on both kinds."""
+
+from __future__ import annotations
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import DatabaseError, IntegrityError
+
+from server.config import Config
+from server.context import ServerContext
+from server.main import open_database
+from server.store.migrate import SchemaNewer, SchemaOlder, check, differences, metadata
+from server.store.positions import assign, read_feed
+from server.store.tables import PROVINCE, office
+
+
+async def test_the_migrated_schema_is_the_one_in_code(ctx: ServerContext) -> None:
+    assert await differences(ctx.store) == []
+
+
+async def test_every_key_begins_with_the_office() -> None:
+    for table in metadata().tables.values():
+        assert next(iter(table.primary_key.columns)).name == "office_id", table.name
+
+
+async def test_a_commit_is_durable(ctx: ServerContext) -> None:
+    async with ctx.store.read() as conn:
+        if ctx.store.embedded:
+            assert (await conn.exec_driver_sql("PRAGMA synchronous")).scalar() == 2
+            assert (await conn.exec_driver_sql("PRAGMA journal_mode")).scalar() == "wal"
+        else:
+            assert (await conn.exec_driver_sql("SHOW synchronous_commit")).scalar() == "on"
+            assert (await conn.exec_driver_sql("SHOW fsync")).scalar() == "on"
+
+
+async def test_an_error_of_the_database_is_sqlalchemys(ctx: ServerContext) -> None:
+    row = {"office_id": b"o" * 16, "code": "H26.1", "name": "Xã", "created_ms": 1}
+    with pytest.raises(IntegrityError):
+        async with ctx.store.write() as conn:
+            await conn.execute(office.insert(), [row, row])
+    async with ctx.store.read() as conn:
+        assert (await conn.execute(sa.select(office))).first() is None
+
+
+async def test_a_newer_schema_is_refused_and_left_alone(ctx: ServerContext) -> None:
+    async with ctx.store.write() as conn:
+        await conn.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(SchemaNewer):
+        await check(ctx.store)
+    with pytest.raises(SchemaNewer):
+        await open_database(ctx.config, migrating=True)
+
+
+async def test_an_older_schema_asks_for_migrate(ctx: ServerContext) -> None:
+    async with ctx.store.write() as conn:
+        await conn.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+        await conn.exec_driver_sql("DELETE FROM alembic_version WHERE version_num <> '0001'")
+    current = metadata().tables.keys() <= set(_first_tables())
+    if current:
+        pytest.skip("there is only one revision so far")
+    with pytest.raises(SchemaOlder):
+        await check(ctx.store)
+
+
+def _first_tables() -> list[str]:
+    from server.store.tables import __all__ as names
+
+    return [*names, "user_account"]
+
+
+async def test_a_wrong_key_opens_nothing(config: Config, ctx: ServerContext) -> None:
+    if not ctx.store.embedded:
+        pytest.skip("PostgreSQL keeps its own keys")
+    key = config.keys_dir / "database.key"
+    key.write_bytes(b"w" * 32)
+    with pytest.raises(DatabaseError):
+        await open_database(config)
+
+
+async def test_the_file_holds_nothing_readable(config: Config, ctx: ServerContext) -> None:
+    if not ctx.store.embedded:
+        pytest.skip("PostgreSQL is encrypted by its disk")
+    async with ctx.store.write() as conn:
+        row = {"office_id": b"o" * 16, "code": "H26.1", "name": "CANARY", "created_ms": 1}
+        await conn.execute(office.insert(), [row])
+    for path in config.data_dir.iterdir():
+        assert b"CANARY" not in path.read_bytes()
+        assert b"SQLite format" not in path.read_bytes()
+
+
+async def test_positions_are_taken_up_without_holes(ctx: ServerContext) -> None:
+    async with ctx.store.write() as conn:
+        first = await assign(conn, PROVINCE, 1, 1, 10)
+        second = await assign(conn, PROVINCE, 1, 11, 5)
+    assert (first, second) == (1, 11)
+    async with ctx.store.read() as conn:
+        assert await read_feed(conn, 0, 10) == []
