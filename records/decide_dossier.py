@@ -25,7 +25,13 @@ from records.command_types import (
     WithdrawDossier,
 )
 from records.corrections import FEE_BEARING
-from records.decide_receive import address_cautions, caution, given_due, return_errors
+from records.decide_receive import (
+    address_cautions,
+    caution,
+    given_due,
+    item_cautions,
+    return_errors,
+)
 from records.decision import Caution, Decision, Facts, FoundDossier, NewEvent
 from records.dossier import ALLOWED, EVENT_OF, Dossier, evolve, next_commands
 from records.due import due_time, filing_day, is_short_notice
@@ -213,6 +219,7 @@ def _return(command: ReturnDossier, case: Case) -> Struct:
     left = (case.dossier.fees_due_vnd or 0) - case.dossier.fees_paid_vnd
     if left > 0 and case.dossier.outcome == "resolved":
         case.cautions.append(caution("fees-unpaid", left=left))
+    case.cautions.extend(item_cautions(command.item))
     return DossierReturned(by=command.by, to=command.to, item=command.item)
 
 

@@ -13,6 +13,7 @@ from records.decision import Caution, Decision, Facts, NewEvent
 from records.due import due_time
 from records.moment import Moment, local, office_day, to_ms
 from records.office_events import DossierDeclined, DossierReceived
+from records.s10 import parse_item
 from records.texts import TEXTS, wrong
 from records.values import Applicant, Channel
 from wire.problems import FieldError, Refusal
@@ -132,6 +133,12 @@ def caution(code: str, path: str = "", **values: object) -> Caution:
     return Caution(code, path, TEXTS[f"caution.{code}"].format(**values))
 
 
+def item_cautions(item: str | None) -> list[Caution]:
+    """Warn of an item number in the form of UPU S10 whose check digit is wrong: misread."""
+    found = None if item is None else parse_item(item)
+    return [caution("item-misread", "item")] if found and found.check == "wrong" else []
+
+
 def address_cautions(channel: Channel, address: str | None, applicant: Applicant) -> list[Caution]:
     """Warn when a result is to go by post and nobody said where to."""
     if channel == "postal" and address is None and applicant.address is None:
@@ -243,6 +250,7 @@ def _cautions(command: ReceiveDossier, procedure: Procedure, facts: Facts) -> li
         found.append(caution("channel-unlisted", "channel"))
     if command.return_channel not in procedure.return_channels:
         found.append(caution("channel-unlisted", "return_channel"))
+    found += item_cautions(command.item)
     found += address_cautions(command.return_channel, command.return_address, applicant)
     if applicant.id_number is not None:
         ref = facts.open_dossier_of(applicant.id_number, command.procedure_code)
