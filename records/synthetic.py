@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 from records.calendar import Calendar, shipped
 from records.catalogue import load as load_catalogue
 from records.s10 import check_digit
-from records.synthetic_lists import Errand, Place, lists, places
+from records.search_text import fold
+from records.synthetic_lists import Errand, Place, lists
 
 T = TypeVar("T")
 Command = dict[str, Any]
@@ -30,7 +31,7 @@ def commands(
     None refers to another, so they can be sent to any office whose catalogue is the shipped one.
     `today` is the day they are sent: due times that a clerk must give lie after it.
     """
-    people = People(seed, today, place or places()[0])
+    people = People(seed, today, place or lists().sandbox)
     while True:
         yield people.intake()
 
@@ -48,7 +49,7 @@ def everyday(
     Dossiers are named by year, volume and number; `volume` and `number` are the next entry of the
     book, and each dossier.receive must be accepted for the later references to be right.
     """
-    yield from work(People(seed, today, place or places()[0]), volume, number)
+    yield from work(People(seed, today, place or lists().sandbox), volume, number)
 
 
 def work(people: "People", volume: int, number: int) -> Iterator[Command]:
@@ -78,6 +79,21 @@ def work(people: "People", volume: int, number: int) -> Iterator[Command]:
             yield {"type": step["type"], "dossier": place_in_book, **step}
 
 
+def made_up_place(seed: int) -> Place:
+    """Return an office that does not exist, in one of the provinces that do."""
+    people = People(seed, FIRST_DAY, lists().sandbox)
+    province, id_prefix = people.pick(people.lists.provinces)
+    names = people.lists.female_names + people.lists.male_names
+    return Place(
+        code=f"H{people.dice.randint(1, 63):02}.{people.dice.randint(1, 400)}",
+        commune=people.commune(),
+        province=province,
+        id_prefix=id_prefix,
+        hamlets=tuple(people.hamlet() for _ in range(10)),
+        clerks=tuple(f"{fold(people.pick(names))}.{people.initials()}" for _ in range(3)),
+    )
+
+
 class People:
     """Everybody who comes to one office, drawn from one source of chance."""
 
@@ -88,6 +104,8 @@ class People:
         self.lists = lists()
         self._calendar = Calendar().with_set(shipped().body)
         self._errand_weights = [errand.weight for errand in self.lists.procedures]
+        self._seen: list[dict[str, Any]] = []
+        self._waiting: list[dict[str, Any]] = []
 
     def chance(self, probability: float) -> bool:
         """Tell whether something of that probability happened."""
@@ -105,6 +123,10 @@ class People:
         """Return as many random digits."""
         return f"{self.dice.randrange(10**count):0{count}}"
 
+    def initials(self) -> str:
+        """Return two letters, as sign-in names end."""
+        return "".join(self.dice.choices("bdhlnptv", k=2))
+
     def phone(self) -> str:
         """Return a mobile number that nobody was asked for."""
         return f"09{self.digits(8)}"
@@ -120,7 +142,7 @@ class People:
         gender = self.pick(("female", "male"))
         born = self.today - timedelta(days=self.dice.randrange(18 * 365, 80 * 365))
         century_gender = (born.year // 100 - 19) * 2 + (gender == "female")
-        home = self.place.id_prefix if self.chance(0.8) else self.pick(places()).id_prefix
+        home = self.place.id_prefix if self.chance(0.8) else self.pick(self.lists.provinces)[1]
         return {
             "full_name": self.name(gender),
             "id_number": f"{home}{century_gender}{born.year % 100:02}{self.digits(6)}",
@@ -132,12 +154,38 @@ class People:
 
     def address(self) -> str:
         """Return where somebody lives, mostly in this commune."""
-        place = self.place if self.chance(0.85) else self.pick(places())
-        return f"{self.pick(place.hamlets)}, {place.commune}, {place.province}"
+        if self.chance(0.85):
+            return f"{self.pick(self.place.hamlets)}, {self.place.commune}, {self.place.province}"
+        return f"{self.hamlet()}, {self.commune()}, {self.pick(self.lists.provinces)[0]}"
 
-    def applicant(self) -> dict[str, Any]:
-        """Return an applicant; some have an e-mail address or stand for an organisation."""
-        applicant = self.person()
+    def hamlet(self) -> str:
+        """Return the name of a hamlet somewhere."""
+        kind = self.weighted(self.lists.hamlet_kinds)
+        return f"{kind} {self.dice.randint(1, 15) if self.chance(0.6) else self._two_words()}"
+
+    def commune(self) -> str:
+        """Return the name of a commune that may or may not exist."""
+        return f"{self.weighted(self.lists.commune_kinds)} {self._two_words()}"
+
+    def _two_words(self) -> str:
+        return " ".join(self.dice.sample(self.lists.commune_words, 2))
+
+    def visitor(self) -> dict[str, Any]:
+        """Return somebody at the door: one in five was here before, to ask, to file, to collect."""
+        if self._seen and self.chance(0.2):
+            visitor = self.pick(self._seen)
+        else:
+            visitor = self.person()
+            self._seen = [*self._seen[-999:], visitor]
+        self._waiting = [*self._waiting[-5:], visitor]
+        return dict(visitor)
+
+    def applicant(self, channel: str) -> dict[str, Any]:
+        """Return an applicant; at the counter mostly one of those who came in last."""
+        if channel == "direct" and self._waiting and self.chance(0.9):
+            applicant = dict(self._waiting.pop(self.dice.randrange(len(self._waiting))))
+        else:
+            applicant = self.person()
         if self.chance(0.08):
             applicant["email"] = f"user{self.digits(4)}@{self.pick(self.lists.email_hosts)}"
         if self.chance(0.04):
@@ -162,7 +210,7 @@ class People:
             "procedure_code": errand.code,
             "channel": channel,
             "return_channel": back,
-            "applicant": self.applicant(),
+            "applicant": self.applicant(channel),
         }
         if self.chance(0.06):
             command["proxy"] = self.proxy()
@@ -207,7 +255,7 @@ class People:
 
     def check_in(self) -> Command:
         """Return somebody coming in at the door."""
-        person = self.person()
+        person = self.visitor()
         method = self.weighted(
             (("id_card_qr", 75), ("declared_by_staff", 12), ("phone_qr", 8), ("pass", 5))
         )

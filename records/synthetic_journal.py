@@ -25,7 +25,7 @@ from records.leases import LeaseWarning, NumberOffer
 from records.moment import Moment, to_ms
 from records.office_events import VisitCheckedIn
 from records.synthetic import FIRST_DAY, Command, People, work
-from records.synthetic_lists import Place, places
+from records.synthetic_lists import Place, lists
 from records.values import SubjectRef
 from wire.event import Event, body_of, encode, format_time
 from wire.limits import SALT_BYTES
@@ -47,7 +47,7 @@ def events(
     Only dossiers received and check-ins, about 520 bytes each; with `everyday` all that an office
     does, whose later events are shorter.
     """
-    office = SyntheticOffice(seed, today, place or places()[0], everyday=everyday)
+    office = SyntheticOffice(seed, today, place or lists().sandbox, everyday=everyday)
     return list(islice(office.events(), count))
 
 

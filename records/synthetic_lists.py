@@ -50,7 +50,11 @@ class Lists(Struct, frozen=True):
     correct_reasons: tuple[str, ...]
     orders: tuple[tuple[str, str], ...]
     notices: tuple[tuple[str, str], ...]
-    places: tuple[Place, ...]
+    provinces: tuple[tuple[str, str], ...]
+    commune_kinds: tuple[tuple[str, int], ...]
+    commune_words: tuple[str, ...]
+    hamlet_kinds: tuple[tuple[str, int], ...]
+    sandbox: Place
     procedures: tuple[Errand, ...]
 
 
@@ -59,8 +63,3 @@ def lists() -> Lists:
     """Return the lists, read once."""
     source = resources.files("records").joinpath("data/synthetic.toml").read_text("utf-8")
     return msgspec.convert(tomllib.loads(source), Lists)
-
-
-def places() -> tuple[Place, ...]:
-    """Return the offices there are; the first is that of the sandbox."""
-    return lists().places

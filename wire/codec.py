@@ -20,7 +20,7 @@ CODECS = (PLAIN_CODEC, D1_CODEC)
 
 D1 = resources.files("wire").joinpath("data/d1.zdict").read_bytes()
 """The dictionary of codec 1: 32 KiB, trained by tools/train_dictionary.py; never changes."""
-D1_SHA256 = bytes.fromhex("d9b02e0e87633882d9da63e88e7fe87b70ef5f0e536e05c571dd3f920c9b3554")
+D1_SHA256 = bytes.fromhex("12a39daa531c636641b6d02fc4ce065df53e0d61a1536a9a19de9cc749cc0318")
 
 _MAGIC = b"\x28\xb5\x2f\xfd"
 _HEADER_BYTES_MIN = 6
