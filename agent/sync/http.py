@@ -137,11 +137,14 @@ class _Trace:
 
     def __init__(self) -> None:
         self.connecting = False
+        self.connected = False
         self.answering = False
 
     async def note(self, event: str, _info: object) -> None:
         if event == "connection.connect_tcp.started":
             self.connecting = True
+        elif event == "connection.connect_tcp.complete":
+            self.connected = True
         elif event == "http11.receive_response_headers.complete":
             self.answering = True
 
@@ -152,7 +155,8 @@ async def _named(trace: _Trace) -> AsyncIterator[None]:
     try:
         yield
     except httpx.ConnectTimeout as error:
-        raise ExchangeError(faults.OFFLINE, "connect timeout") from error
+        fault = faults.LATE if trace.connected else faults.OFFLINE
+        raise ExchangeError(fault, "connect timeout") from error
     except httpx.ConnectError as error:
         raise ExchangeError(_why_unreachable(error), type(error.__cause__).__name__) from error
     except httpx.TimeoutException as error:

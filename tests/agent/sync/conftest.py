@@ -1,0 +1,180 @@
+"""An office with a real journal, its syncer, and a province on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from agent.clock import ClockState
+from agent.journal import Journal, NoViews, Transaction
+from agent.sync.faults import Fault
+from agent.sync.http import HttpTransport, Patience
+from agent.sync.probe import connects
+from agent.sync.retry import Delays
+from agent.sync.shell import Reporter, Syncer
+from agent.sync.signals import Show
+from tests.agent.sync.province import FakeProvince, Loopback
+from wire.event import Event, body_of
+
+BOX = bytes(range(24))
+QUICK = Patience(connect_s=2.0, silence_s=0.5, total_s=1.0)
+
+
+class TestClock:
+    """The machine's clocks; the wall clock is believed."""
+
+    __test__ = False
+    boot_id = b"6d0d0f6b-0000-4000-8000-000000000000"
+
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def mono_ms(self) -> int:
+        return time.monotonic_ns() // 1_000_000
+
+    def state(self) -> ClockState:
+        return "trusted"
+
+
+class QuickDelays(Delays):
+    """Waits of milliseconds before a retry, so that a story of ten failures is told at once."""
+
+    def __init__(self) -> None:
+        super().__init__(Random(1))
+        self.retry_after_s: list[int | None] = []
+        self.wait_ms = 5
+
+    def retry_ms(self, fault: Fault, attempt: int, retry_after_s: int | None = None) -> int:
+        self.retry_after_s.append(retry_after_s)
+        return self.wait_ms
+
+
+class Office:
+    """One commune office: journal, syncer, and what the status shows."""
+
+    def __init__(self, journal: Journal, province: FakeProvince, line: Loopback) -> None:
+        self.journal, self.province, self.line = journal, province, line
+        self.shown: list[Show] = []
+        self.delays = QuickDelays()
+        self.patience = QUICK
+        self.reporter: Reporter | None = None
+        self.syncer: Syncer | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._news = asyncio.Condition()
+
+    async def record(self, count: int = 1, text: str = "") -> None:
+        jobs = [partial(_append, number=n, text=text) for n in range(count)]
+        for start in range(0, count, 1000):
+            await self.journal.write_many(jobs[start : start + 1000])
+
+    def start(self) -> None:
+        transport = HttpTransport(self.line.url, patience=self.patience)
+        self.syncer = Syncer(
+            self.journal,
+            self.province.enrolment(),
+            transport,
+            box=BOX,
+            clock=TestClock(),
+            random=Random(1),
+            show=self._show,
+            connect=partial(connects, *transport.address),
+            reporter=self.reporter,
+            delays=self.delays,
+        )
+        self._task = asyncio.create_task(self.syncer.run(), name="syncer")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+            assert self._task.cancelled(), self._task.exception()
+            self._task = None
+
+    def _show(self, show: Show) -> None:
+        self.shown.append(show)
+        self._waker = asyncio.ensure_future(self._wake())
+
+    async def _wake(self) -> None:
+        async with self._news:
+            self._news.notify_all()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until something shown makes `condition` true."""
+        async with asyncio.timeout(20), self._news:
+            await self._news.wait_for(condition)
+
+    async def until_shown(self, code: str | None) -> Show:
+        def seen() -> bool:
+            return bool(self.shown) and _code(self.shown[-1]) == code
+
+        await self.until(seen)
+        return self.shown[-1]
+
+    async def until_delivered(self) -> None:
+        async with asyncio.timeout(20):
+            while self.journal.backlog_events:
+                await self.journal.wait_change()
+
+    async def log(self) -> list[tuple[int, str | None]]:
+        """The exchange log: ok, error."""
+        return await self.journal.read(
+            lambda conn: conn.execute("SELECT ok, error FROM exchange ORDER BY no").fetchall()
+        )
+
+    async def meta(self, key: str) -> object:
+        def query(conn: Any) -> object:
+            row = conn.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+            return row[0] if row else None
+
+        return await self.journal.read(query)
+
+
+def _code(show: Show) -> str | None:
+    return show.fault.code if show.fault else None
+
+
+def _append(transaction: Transaction, number: int, text: str) -> None:
+    event = Event(
+        kind="dossier.received",
+        at="2026-11-21T08:31:05+07:00",
+        actor="lan.nt",
+        body=body_of({"channel": "direct", "n": number, "text": text}),
+    )
+    transaction.append(event)
+
+
+@pytest.fixture
+def province() -> FakeProvince:
+    return FakeProvince()
+
+
+@pytest.fixture
+async def line(province: FakeProvince) -> AsyncIterator[Loopback]:
+    line = await Loopback(province).up()
+    yield line
+    await line.cut()
+
+
+@pytest.fixture
+async def office(province: FakeProvince, line: Loopback, tmp_path: Path) -> AsyncIterator[Office]:
+    journal = await Journal.open(
+        tmp_path / "journal.db",
+        secrets.token_bytes(32),
+        identity=province.enrolment().identity,
+        projector=NoViews(),
+        clock=TestClock(),
+    )
+    office = Office(journal, province, line)
+    try:
+        yield office
+    finally:
+        await office.stop()
+        await journal.close()
