@@ -54,9 +54,7 @@ class Daemon:
         """Ask for an answer that is not JSON."""
         return self._ask("GET", target, None, ANSWER_S_MAX).decode()
 
-    def post(
-        self, target: str, body: Any, kind: type[T], timeout_s: float = ANSWER_S_MAX
-    ) -> T:
+    def post(self, target: str, body: Any, kind: type[T], timeout_s: float = ANSWER_S_MAX) -> T:
         """Have something done, and read the answer as `kind`."""
         sent = msgspec.json.encode(body)
         return msgspec.json.decode(self._ask("POST", target, sent, timeout_s), type=kind)

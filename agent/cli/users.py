@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import click
 
-from agent.cli.group import Context, Words, WordsGroup, command, json_option
+from agent.cli.group import Context, WordsGroup, command, json_option
 from agent.cli.link import daemon_of, read_secret
 from agent.cli.speech import EXIT_USAGE, Speech
 from agent.cli.table import print_table

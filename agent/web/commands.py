@@ -9,7 +9,8 @@ unknown, and is sent again with the same `key`.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Iterator
+from itertools import repeat
 from typing import Any, Final
 
 import msgspec
@@ -17,26 +18,23 @@ from litestar import asgi
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 
-from agent.service import Result
+from agent.service import Result, Service, result_json
 from agent.web.access import caller_of, header
 from agent.web.answers import send_problem
 from agent.web.limits import (
     BATCH_BYTES_MAX,
     BATCH_LINES_MAX,
     BATCHES_IN_FLIGHT_MAX,
-    COMMAND_BYTES_MAX,
 )
 from agent.web.ndjson import Line, LineSplitter
 from agent.web.texts import lang_of
+from records.limits import COMMAND_BYTES_MAX
 from wire.problems import ProblemDocument, Refusal
 from wire.texts import Lang
 
 JSON_TYPE: Final = "application/json"
 NDJSON_TYPE: Final = "application/x-ndjson"
-
-Answer = Result | Refusal
-SubmitMany = Callable[[Sequence[tuple[bytes, str | None]]], Awaitable[Sequence[Answer]]]
-SubmitOne = Callable[[bytes, str | None, str | None], Awaitable[Result]]
+_encoder = msgspec.json.Encoder()
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -47,8 +45,8 @@ class Refused(msgspec.Struct, frozen=True):
     problem: ProblemDocument
 
 
-def commands_route(submit_one: SubmitOne, submit_many: SubmitMany) -> ASGIRouteHandler:
-    """Return the route; `submit_one` gets the body, the actor and the Idempotency-Key."""
+def commands_route(service: Service) -> ASGIRouteHandler:
+    """Return the route."""
 
     @asgi("/api/commands", copy_scope=False)
     async def commands(scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,18 +55,19 @@ def commands_route(submit_one: SubmitOne, submit_many: SubmitMany) -> ASGIRouteH
             kind = _content_type(scope)
             actor = caller_of(scope).actor
             if kind == NDJSON_TYPE:
-                stream = CommandStream(submit_many, actor, lang)
+                stream = CommandStream(service, actor, lang)
                 await stream.run(receive, send)
                 return
             body = await _whole_body(scope, receive)
             if body is None:
                 return
-            result = await submit_one(body, actor, header(scope, b"idempotency-key"))
+            key = header(scope, b"idempotency-key")
+            result = await service.submit_line(body, actor, key)
         except Refusal as refusal:
             await send_problem(refusal, lang, send)
             return
-        answer = encode_answer(result, 1, lang)
         await _start(send, JSON_TYPE)
+        answer = result_json(result, lang)
         await send({"type": "http.response.body", "body": answer, "more_body": False})
 
     return commands
@@ -77,8 +76,8 @@ def commands_route(submit_one: SubmitOne, submit_many: SubmitMany) -> ASGIRouteH
 class CommandStream:
     """One NDJSON conversation: reads lines, submits batches, sends answers in order."""
 
-    def __init__(self, submit_many: SubmitMany, actor: str | None, lang: Lang) -> None:
-        self._submit_many = submit_many
+    def __init__(self, service: Service, actor: str | None, lang: Lang) -> None:
+        self._service = service
         self._actor = actor
         self._lang = lang
         self._lines: list[Line] = []
@@ -137,15 +136,19 @@ class CommandStream:
     async def _done(self, batch: list[Line]) -> bytes:
         """Submit one batch; returns its answers as lines, once all of them are durable."""
         items = [(line.data, self._actor) for line in batch if line.data is not None]
-        answers = iter(await self._submit_many(items) if items else ())
-        return b"".join(
-            encode_answer(
-                Refusal("too-large") if line.data is None else next(answers),
-                line.number,
-                self._lang,
-            )
-            for line in batch
-        )
+        answers: Iterator[Result | Refusal]
+        try:
+            answers = iter(await self._service.submit_many(items) if items else ())
+        except Refusal as refusal:  # the journal takes nothing now: that is every line's answer
+            answers = repeat(refusal)
+        return b"".join(self._answer(line, answers) for line in batch)
+
+    def _answer(self, line: Line, answers: Iterator[Result | Refusal]) -> bytes:
+        answer = Refusal("too-large") if line.data is None else next(answers)
+        if isinstance(answer, Refusal):
+            refused = Refused(False, line.number, answer.document(self._lang))
+            return _encoder.encode(refused) + b"\n"
+        return result_json(answer, self._lang) + b"\n"
 
 
 def _cut(lines: list[Line]) -> tuple[list[Line], list[Line]]:
@@ -156,16 +159,6 @@ def _cut(lines: list[Line]) -> tuple[list[Line], list[Line]]:
         if room < 0 and count:
             return lines[:count], lines[count:]
     return lines[:BATCH_LINES_MAX], lines[BATCH_LINES_MAX:]
-
-
-_encoder = msgspec.json.Encoder()
-
-
-def encode_answer(answer: Answer, line: int, lang: Lang) -> bytes:
-    """Encode one answer as a line of JSON; `ok` stands first."""
-    if isinstance(answer, Refusal):
-        return _encoder.encode(Refused(False, line, answer.document(lang))) + b"\n"
-    return _encoder.encode(answer) + b"\n"
 
 
 def _content_type(scope: Scope) -> str:

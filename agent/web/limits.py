@@ -2,9 +2,6 @@
 
 from typing import Final
 
-COMMAND_BYTES_MAX: Final = 256 << 10
-"""One command, as JSON. An event holds 64 KiB at most; four times that leaves room for escapes."""
-
 BODY_BYTES_MAX: Final = 64 << 10
 """Body of every other call: none of them says more than a few fields."""
 

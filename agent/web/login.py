@@ -16,9 +16,9 @@ from msgspec import Struct
 from agent.web.access import SESSION_COOKIE, caller_of, session_token
 from agent.web.answers import Wait, json_answer, problem_answer
 from agent.web.limits import LOGIN_CHECKS_MAX
-from agent.web.pages import Pages
 from agent.web.parts import Given, Parts
 from agent.web.shapes import SessionShape
+from agent.web.templating import Templates
 from agent.web.texts import LANGUAGE_COOKIE, TEXTS, lang_of
 from wire.problems import Refusal
 from wire.texts import Lang
@@ -38,7 +38,7 @@ class LoginForm(Struct, frozen=True):
 FormBody = Annotated[LoginForm, Body(media_type=RequestEncodingType.URL_ENCODED)]
 
 
-class Desk:
+class SignIn:
     """Checks names and PINs, a few at one moment."""
 
     def __init__(self, parts: Parts) -> None:
@@ -72,23 +72,24 @@ class Desk:
 
 
 @get("/login", opt={"access": "open"})
-async def login_page(request: AnyRequest, pages: Given[Pages]) -> Response[str]:
+async def login_page(request: AnyRequest, templates: Given[Templates]) -> Response[str]:
     """Show the form."""
-    return pages.login(lang_of(request.scope))
+    return templates.page("login.html", lang_of(request.scope), user="", message="")
 
 
 @post("/login", opt={"access": "open"}, status_code=303)
 async def login(
-    request: AnyRequest, data: FormBody, desk: Given[Desk], pages: Given[Pages]
+    request: AnyRequest, data: FormBody, sign_in: Given[SignIn], templates: Given[Templates]
 ) -> Response[Any]:
     """Open a session and go to the page of today; a browser gets the form again otherwise."""
     lang = lang_of(request.scope)
     try:
-        token = await desk.open(data)
+        token = await sign_in.open(data)
     except Refusal as refusal:
         if "text/html" not in request.headers.get("accept", ""):
             return problem_answer(refusal, lang)
-        return pages.login(lang, user=data.user, message=_why(refusal, lang), status=refusal.type.status)
+        message, status = _why(refusal, lang), refusal.type.status
+        return templates.page("login.html", lang, status, user=data.user, message=message)
     answer = Redirect("/", status_code=303)
     answer.headers["set-cookie"] = f"{SESSION_COOKIE}={token}{COOKIE_FLAGS}"
     return answer

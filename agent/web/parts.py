@@ -1,8 +1,8 @@
 """What the local door is built from: the rooms behind it, as it sees them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Protocol, TypeVar
+from typing import Annotated, TypeVar
 
 from litestar.params import Dependency
 
@@ -10,36 +10,45 @@ from agent.clock import Clock
 from agent.journal import Journal
 from agent.service import Service
 from agent.status import StatusBoard
+from agent.users import Users
 from agent.web.backoff import LoginBackoff
 from agent.web.readings import Readings
 from agent.web.sessions import Sessions
 from agent.web.shapes import DeviceShape
+from agent.web.subscribers import Subscribers
+from records.present import ProblemItem
+from records.sync_report import SyncReport
 
 T = TypeVar("T")
 Given = Annotated[T, Dependency(skip_validation=True)]
 """A value that the application hands to a route; the framework need not look into it."""
 
 
-class SyncNow(Protocol):
-    """Something that can be told to deliver at once."""
-
-    def __call__(self) -> None:
-        """Deliver as soon as possible."""
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """Everything the routes use. `random(n)` gives n bytes nobody can foretell."""
+    """Everything the routes use.
+
+    `office`: the name that stands on the pages; `office_code`: the agency code in reports.
+    `random(n)`: n bytes nobody can foretell. `rebuild()`: builds the views anew, returns the
+    number of events. `backup(path)`: copies the journal, returns the bytes written.
+    """
 
     service: Service
     journal: Journal
     board: StatusBoard
+    users: Users
     clock: Clock
     random: Callable[[int], bytes]
     readings: Readings
+    office: str
+    office_code: str
     sync_now: Callable[[], None]
     devices: Callable[[], Sequence[DeviceShape]]
     report_token: Callable[[], str | None]
+    sync_report: Callable[[], Awaitable[SyncReport]]
+    rebuild: Callable[[], Awaitable[int]]
+    backup: Callable[[str], Awaitable[int]]
+    problems: Subscribers[ProblemItem] = field(default_factory=Subscribers)
     sessions: Sessions = field(init=False)
     backoff: LoginBackoff = field(init=False)
 

@@ -15,12 +15,19 @@ from msgspec import Struct
 from agent.web.limits import READINGS_KEPT_MAX
 from agent.web.shapes import ReadingShape
 from agent.web.subscribers import Subscribers
-from records.recognise import CitizenCard, Declaration, HealthCard, reading_kind, recognise
+from records.recognise import (
+    CitizenCard,
+    Declaration,
+    HealthCard,
+    Opaque,
+    reading_kind,
+    recognise,
+)
 from wire.event import format_time
 
 MARK_KEY_BYTES: Final = 32
 SHOWN_DIGITS: Final = 3
-NUMBERS: Final = frozenset({"id_number", "old_id_number", "card_number", "phone"})
+NUMBERS: Final = frozenset({"id_number", "old_id_number", "number", "phone"})
 NAMES: Final = frozenset({"full_name"})
 PLAIN: Final = frozenset({"gender", "symptoms", "made_at"})
 PERSONAL: Final = (CitizenCard, HealthCard, Declaration)
@@ -71,7 +78,9 @@ class Readings:
         """Keep what a scanner read, recognised, and show it to the pages that listen."""
         found = recognise(text, key=self._mark_key, use=use)
         value = msgspec.to_builtins(found)
-        fields = value if isinstance(value, dict) else {"code": str(found)}
+        fields = value if isinstance(value, dict) else {}
+        if not isinstance(found, (*PERSONAL, Opaque)):
+            fields = fields | {"code": str(found)}
         return self.add(
             device=device,
             counter=counter,

@@ -9,6 +9,13 @@ class Done(Struct, frozen=True):
     ok: bool = True
 
 
+class Health(Struct, frozen=True):
+    """The daemon answers; `ready`: commands can be recorded."""
+
+    ok: bool
+    ready: bool
+
+
 class SessionShape(Struct, frozen=True):
     """Who is signed in; `csrf` goes into X-CSRF-Token of every call that changes something."""
 

@@ -1,0 +1,62 @@
+"""What a person should know of, or do something about, newest first."""
+
+from typing import Final
+
+import msgspec
+
+from agent.journal.database import Connection
+from agent.views import stored
+from records.moment import local
+from records.present import ProblemItem, Severity
+from wire.problems import CATALOGUE, ProblemType
+
+UNNAMED: Final = "internal"
+"""Stands for a code that a later version has written."""
+ROWS_MAX: Final = 500
+REJECTED: Final = (
+    "SELECT r.pos, r.code, b.body FROM rejected r JOIN event b ON b.pos = r.by_pos"
+    " ORDER BY r.by_pos DESC LIMIT ?"
+)
+NOTED: Final = (
+    "SELECT p.no, p.code, p.at_ms, e.pos FROM problem p"
+    " LEFT JOIN event e ON e.journal = p.journal AND e.seq = p.seq ORDER BY p.no DESC LIMIT ?"
+)
+
+
+class ProblemList(msgspec.Struct, frozen=True):
+    """Problems, newest first; there is no second page: more than 500 are one problem."""
+
+    items: tuple[ProblemItem, ...]
+    next: str | None
+
+
+def problems(connection: Connection) -> ProblemList:
+    """Return what the province sent back, and what could not be shown or sent."""
+    items: list[ProblemItem] = []
+    for pos, code, by in connection.execute(REJECTED, (ROWS_MAX,)).fetchall():
+        since = msgspec.json.decode(by)["at"]
+        items.append(_item(f"rejected-{pos}", code, _subject(connection, pos), since, "act"))
+    for no, code, at_ms, pos in connection.execute(NOTED, (ROWS_MAX,)).fetchall():
+        since = local(at_ms).isoformat()
+        items.append(_item(f"noted-{no}", code, _subject(connection, pos), since, "warn"))
+    items.sort(key=lambda item: item.since, reverse=True)
+    return ProblemList(tuple(items[:ROWS_MAX]), None)
+
+
+def _item(id_: str, code: str, subject: str | None, since: str, severity: Severity) -> ProblemItem:
+    known: ProblemType = CATALOGUE.get(code) or CATALOGUE[UNNAMED]
+    return ProblemItem(
+        id=id_,
+        code=code,
+        severity=severity,
+        title=known.title,
+        action=known.remedy,
+        subject=subject,
+        since=since,
+    )
+
+
+def _subject(connection: Connection, pos: int | None) -> str | None:
+    """Return the id of what an event tells of: its own, when it tells of nothing before it."""
+    event = None if pos is None else stored.at(connection, pos)
+    return None if event is None else str(event.id)

@@ -1,0 +1,113 @@
+"""The questions of programs and pages, answered as JSON."""
+
+import hmac
+from typing import Annotated, Any, Final
+
+from litestar import Request, Response, get, post
+from litestar.params import Body
+
+from agent.web import queries
+from agent.web.access import caller_of
+from agent.web.answers import json_answer
+from agent.web.figures import families
+from agent.web.metrics import OPENMETRICS_TYPE, written
+from agent.web.office import Office
+from agent.web.parts import Given, Parts
+from agent.web.queries import Asked
+from agent.web.shapes import DeviceList, Health, NewReading, ReadingList
+from wire.problems import Refusal
+
+AnyRequest = Request[Any, Any, Any]
+BEARER: Final = "Bearer "
+
+
+@get("/healthz", opt={"access": "open"})
+async def healthz(parts: Given[Parts]) -> Response[bytes]:
+    """Tell that the daemon answers, and whether commands can be recorded."""
+    return json_answer(Health(ok=True, ready=parts.board.snapshot().ready))
+
+
+@get("/api/status")
+async def status(parts: Given[Parts]) -> Response[bytes]:
+    """Tell how everything is."""
+    return json_answer(parts.board.snapshot())
+
+
+@get("/api/dossiers")
+async def dossiers(request: AnyRequest, office: Given[Office]) -> Response[bytes]:
+    """List dossiers, newest first, masked."""
+    return json_answer(await office.dossiers(queries.dossier_query(request)))
+
+
+@get("/api/dossiers/{ref:path}")
+async def dossier(request: AnyRequest, ref: str, office: Given[Office]) -> Response[bytes]:
+    """Show one dossier with its events; `reveal=1` unmasks it and records who looked."""
+    asked = Asked(request, "reveal")
+    reveal = asked.number("reveal", 0, 0, 1) == 1
+    asked.done()
+    return json_answer(
+        await office.dossier(ref.lstrip("/"), reveal=reveal, actor=caller_of(request.scope).actor)
+    )
+
+
+@get("/api/visits")
+async def visits(request: AnyRequest, office: Given[Office]) -> Response[bytes]:
+    """List the visits of a day (`on`), newest first; without a day the newest of all."""
+    return json_answer(await office.visits(queries.visit_query(request)))
+
+
+@get("/api/problems")
+async def problems(request: AnyRequest, office: Given[Office]) -> Response[bytes]:
+    """List what a person should look at."""
+    Asked(request).done()
+    return json_answer(await office.problems())
+
+
+@get("/api/devices")
+async def devices(request: AnyRequest, parts: Given[Parts]) -> Response[bytes]:
+    """List the devices of the configuration and how they are."""
+    Asked(request).done()
+    return json_answer(DeviceList(tuple(parts.devices())))
+
+
+@get("/api/readings", opt={"background": True})
+async def readings(request: AnyRequest, parts: Given[Parts]) -> Response[bytes]:
+    """List what was read after the reading `after`, newest first."""
+    query = queries.reading_query(request)
+    kept = parts.readings.after(query.after, query.device)[: query.limit]
+    return json_answer(ReadingList(tuple(reading.shape(query.counter) for reading in kept), None))
+
+
+@post("/api/readings", status_code=200)
+async def new_reading(data: Annotated[NewReading, Body()], parts: Given[Parts]) -> Response[bytes]:
+    """Take what a scanner at a counter's own PC has read."""
+    reading = parts.readings.scanned(
+        data.text, device=data.device, counter=data.counter, at_ms=parts.clock.now_ms()
+    )
+    return json_answer(reading.shape(data.counter or None))
+
+
+@get("/api/statistics/dossiers")
+async def statistics(request: AnyRequest, office: Given[Office]) -> Response[bytes]:
+    """Count the dossiers of a period, both days included."""
+    return json_answer(await office.dossier_statistics(queries.period(request)))
+
+
+@get("/metrics")
+async def metrics(parts: Given[Parts]) -> Response[str]:
+    """Give the figures of the daemon in OpenMetrics text."""
+    return Response(written(families(parts.board.snapshot())), media_type=OPENMETRICS_TYPE)
+
+
+@get("/sync-report", opt={"access": "bearer"})
+async def sync_report(request: AnyRequest, parts: Given[Parts]) -> Response[bytes]:
+    """Give the sync report to who holds its token; through the socket to everybody it lets in."""
+    given = request.headers.get("authorization", "")
+    token = parts.report_token()
+    if not caller_of(request.scope).through_socket:
+        right = token is not None and given.startswith(BEARER)
+        if not right or not hmac.compare_digest(
+            given.removeprefix(BEARER).encode(), (token or "").encode()
+        ):
+            raise Refusal("not-signed-in")
+    return json_answer(await parts.sync_report())

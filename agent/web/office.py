@@ -1,0 +1,121 @@
+"""What routes and pages ask about the office's records, answered from the views."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from agent import lookup
+from agent.journal.database import Connection
+from agent.views import lists, reports, standing
+from agent.views.lists import DossierList, DossierQuery, VisitList
+from agent.views.problems import ProblemList, problems
+from agent.views.waiting import Waiting, WaitingCounts
+from agent.web.parts import Parts
+from agent.web.queries import Period, VisitQuery
+from records.desk_events import NoticePublished
+from records.moment import office_day
+from records.present import DossierDetail, DossierItem, VisitItem
+from records.statistics import Completeness, Statistics, statistics
+from wire.problems import Refusal
+
+__all__ = ["DossierList", "Latest", "Office", "ProblemList", "VisitList"]
+
+SOCKET_ACTOR: Final = "device:socket"
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """What the page of today shows of the records."""
+
+    waiting: Sequence[Waiting]
+    dossiers: Sequence[DossierItem]
+    visits: Sequence[VisitItem]
+    notices: Sequence[NoticePublished]
+
+
+class Office:
+    """Reads the views on the journal's reading connection."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._waiting = WaitingCounts()
+
+    async def latest(self, rows: int) -> Latest:
+        """Return the newest records and what waits."""
+        journal, now_ms = self._parts.journal, self._parts.clock.now_ms()
+        delivered, head = journal.delivered, journal.head
+
+        def query(connection: Connection) -> Latest:
+            return Latest(
+                self._waiting.read(connection, delivered, head),
+                lists.dossier_page(connection, DossierQuery(limit=rows), now_ms).items,
+                lists.visit_page(connection, None, rows).items,
+                _current(standing.notices(connection), now_ms),
+            )
+
+        return await journal.read(query)
+
+    async def dossiers(self, query: DossierQuery) -> DossierList:
+        """Return a page of dossiers."""
+        now_ms = self._parts.clock.now_ms()
+        return await self._parts.journal.read(partial(_dossier_page, query, now_ms))
+
+    async def dossier(self, ref: str, *, reveal: bool, actor: str | None) -> DossierDetail:
+        """Return one dossier; with `reveal`, who looked is recorded before it is shown.
+
+        Raises Refusal `dossier-unknown`, or that of the journal that cannot record the look.
+        """
+        shown = await self._detail(ref, reveal=False)
+        if not reveal:
+            return shown
+        parts = self._parts
+        who = actor or SOCKET_ACTOR
+        await lookup.record(parts.journal, parts.clock, subject=shown.id, actor=who)
+        return await self._detail(shown.id, reveal=True)
+
+    async def visits(self, query: VisitQuery) -> VisitList:
+        """Return a page of visits."""
+        page = partial(lists.visit_page, day=query.on, limit=query.limit, after=query.after)
+        return await self._parts.journal.read(lambda connection: page(connection))
+
+    async def problems(self) -> ProblemList:
+        """Return what a person should look at."""
+        return await self._parts.journal.read(problems)
+
+    async def dossier_statistics(self, days: Period) -> Statistics:
+        """Return the statistics of the office's dossiers."""
+        code, now_ms = self._parts.office_code, self._parts.clock.now_ms()
+
+        def query(connection: Connection) -> Statistics:
+            field_of = reports.fields(connection)
+            return statistics(
+                reports.histories(connection, code),
+                reports.declined(connection, code),
+                first_day=days.first,
+                last_day=days.last,
+                now_ms=now_ms,
+                field_of=field_of.get,
+                completeness=Completeness(offices=1, heard=1),
+            )
+
+        return await self._parts.journal.read_apart(query)
+
+    async def _detail(self, ref: str, *, reveal: bool) -> DossierDetail:
+        now_ms = self._parts.clock.now_ms()
+        find = partial(lists.dossier_detail, ref=ref, now_ms=now_ms, reveal=reveal)
+        found = await self._parts.journal.read(lambda connection: find(connection))
+        if found is None:
+            raise Refusal("dossier-unknown")
+        return found
+
+
+def _dossier_page(query: DossierQuery, now_ms: int, connection: Connection) -> DossierList:
+    return lists.dossier_page(connection, query, now_ms)
+
+
+def _current(notices: Sequence[NoticePublished], now_ms: int) -> list[NoticePublished]:
+    """Return the notices that hold today, newest first."""
+    today = office_day(now_ms)
+    held = [notice for notice in notices if notice.until is None or notice.until >= today]
+    return held[::-1]
