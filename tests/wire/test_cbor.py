@@ -1,6 +1,7 @@
 """Deterministic CBOR: one encoding a value, and every other one refused with its reason."""
 
 import math
+import sys
 from datetime import UTC, datetime
 
 import cbor2
@@ -130,6 +131,14 @@ def test_items_of_nested_arrays_count_together() -> None:
     inner = b"\x9a" + half.to_bytes(4, "big") + b"\x00" * half
     with pytest.raises(Malformed, match="too-many-items"):
         cbor.decode(b"\x82" + inner + inner)
+
+
+def test_the_worst_that_may_be_built_stays_small() -> None:
+    nested = b"\x9a" + (CBOR_ITEMS_MAX - 1).to_bytes(4, "big") + b"\xa0" * (CBOR_ITEMS_MAX - 1)
+    built = cbor.decode(nested)
+    assert isinstance(built, list)
+    held_bytes = sys.getsizeof(built) + sum(sys.getsizeof(item) for item in built)
+    assert held_bytes < 32 << 20
 
 
 @pytest.mark.parametrize(
