@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from agent.clock import Clock, boot_mark
 from agent.keys import Enrolment
-from agent.sync.pacing import Batch, Load
+from agent.sync.pacing import LEVEL_SQUEEZE, Batch, Load
 from agent.sync.store import Outgoing
 from wire import message, plaintext, statements
 from wire.block import EventsBlock, Gone, pack
-from wire.codec import CODECS
+from wire.codec import CODECS, D1_CODEC, compress
 from wire.keys import SealingPublicKey
 from wire.limits import EVENTS_PACKED_BYTES_MAX
 from wire.plaintext import Up
@@ -33,7 +33,7 @@ class Extras:
     """What this message says beside the journal's state.
 
     `mending`: turn of a stale answer, good only together with `was`. `introduce`: the province
-    did not know the sender, so the device record goes along.
+    did not know the sender, so the device record goes along. `report` is JSON, `days` CBOR.
     """
 
     mending: bytes | None = None
@@ -81,7 +81,7 @@ class Builder:
             clock=self._clock.state(),
             budget=min(max(batch.packed_bytes, BUDGET_BYTES_MIN), EVENTS_PACKED_BYTES_MAX),
             codecs=CODECS,
-            report=extras.report,
+            report=_packed_report(extras.report),
             days=extras.days,
             statement=statements.sign(HeadStatement(identity.journal, *outgoing.head), key),
         )
@@ -95,6 +95,10 @@ class Builder:
         load = Load(packed.plain_bytes, packed.packed_bytes, up_bytes=len(sealed))
         last_seq = outgoing.start.seq + packed.count
         return Built(sealed, message.request_hash(sealed), load, last_seq)
+
+
+def _packed_report(report: bytes | None) -> bytes | None:
+    return None if report is None else compress(report, D1_CODEC, LEVEL_SQUEEZE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from random import Random
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from agent.clock import Clock
 from agent.journal import Journal
@@ -27,6 +27,7 @@ from agent.sync.netlink import RouteWatch, open_route_socket
 from agent.sync.pacing import Batch, Load, Pacing
 from agent.sync.probe import LineProbe
 from agent.sync.receipts import Applied, apply
+from agent.sync.report import Reporter, Silent, Told
 from agent.sync.retry import Delays
 from agent.sync.signals import (
     Answered,
@@ -48,37 +49,6 @@ from wire.problems import Refusal
 
 T = TypeVar("T")
 Work: TypeAlias = Coroutine[Any, Any, None]
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A sync report for the next message, packed; `days` only when they were asked for."""
-
-    report: bytes | None = None
-    days: bytes | None = None
-
-
-class Reporter(Protocol):
-    """Knows what the office has to tell about itself (docs/protocol.md section 9)."""
-
-    async def tell(self, *, days: bool) -> Told:
-        """Return what is new since the last `acknowledged`; with `days`, all of it."""
-        ...
-
-    def acknowledged(self, told: Told) -> None:
-        """The province has this one."""
-        ...
-
-
-class Silent:
-    """Nothing to tell."""
-
-    async def tell(self, *, days: bool) -> Told:  # noqa: ARG002
-        """Return nothing."""
-        return Told()
-
-    def acknowledged(self, told: Told) -> None:
-        """Nothing to remember."""
 
 
 class Syncer:

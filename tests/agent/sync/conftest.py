@@ -18,8 +18,9 @@ from agent.journal import Journal, NoViews, Transaction
 from agent.sync.faults import Fault
 from agent.sync.http import HttpTransport, Patience
 from agent.sync.probe import connects
+from agent.sync.report import Reporter
 from agent.sync.retry import Delays
-from agent.sync.shell import Reporter, Syncer
+from agent.sync.shell import Syncer
 from agent.sync.signals import Show
 from tests.agent.sync.province import FakeProvince, Loopback
 from wire.event import Event, body_of
@@ -57,21 +58,45 @@ class QuickDelays(Delays):
         return self.wait_ms
 
 
+class Shown(list[Show]):
+    """What people were shown, in order; can be waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._news = asyncio.Event()
+
+    def add(self, show: Show) -> None:
+        self.append(show)
+        self._news.set()
+
+    @property
+    def code(self) -> str | None:
+        """Code of what is shown now; None: all is well."""
+        fault = self[-1].fault
+        return fault.code if fault else None
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until something shown makes `condition` true."""
+        async with asyncio.timeout(20):
+            while not condition():
+                await self._news.wait()
+                self._news.clear()
+
+
 class Office:
     """One commune office: journal, syncer, and what the status shows."""
 
     def __init__(self, journal: Journal, province: FakeProvince, line: Loopback) -> None:
         self.journal, self.province, self.line = journal, province, line
-        self.shown: list[Show] = []
+        self.shown = Shown()
         self.delays = QuickDelays()
         self.patience = QUICK
         self.reporter: Reporter | None = None
         self.syncer: Syncer | None = None
         self._task: asyncio.Task[None] | None = None
-        self._news = asyncio.Condition()
 
     async def record(self, count: int = 1, text: str = "") -> None:
-        jobs = [partial(_append, number=n, text=text) for n in range(count)]
+        jobs = [partial(append_event, number=n, text=text) for n in range(count)]
         for start in range(0, count, 1000):
             await self.journal.write_many(jobs[start : start + 1000])
 
@@ -84,7 +109,7 @@ class Office:
             box=BOX,
             clock=TestClock(),
             random=Random(1),
-            show=self._show,
+            show=self.shown.add,
             connect=partial(connects, *transport.address),
             reporter=self.reporter,
             delays=self.delays,
@@ -98,24 +123,11 @@ class Office:
             assert self._task.cancelled(), self._task.exception()
             self._task = None
 
-    def _show(self, show: Show) -> None:
-        self.shown.append(show)
-        self._waker = asyncio.ensure_future(self._wake())
-
-    async def _wake(self) -> None:
-        async with self._news:
-            self._news.notify_all()
-
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait until something shown makes `condition` true."""
-        async with asyncio.timeout(20), self._news:
-            await self._news.wait_for(condition)
+        await self.shown.until(condition)
 
     async def until_shown(self, code: str | None) -> Show:
-        def seen() -> bool:
-            return bool(self.shown) and _code(self.shown[-1]) == code
-
-        await self.until(seen)
+        await self.until(lambda: bool(self.shown) and self.shown.code == code)
         return self.shown[-1]
 
     async def until_delivered(self) -> None:
@@ -137,16 +149,12 @@ class Office:
         return await self.journal.read(query)
 
 
-def _code(show: Show) -> str | None:
-    return show.fault.code if show.fault else None
-
-
-def _append(transaction: Transaction, number: int, text: str) -> None:
+def append_event(transaction: Transaction, number: int, text: str = "") -> None:
     event = Event(
-        kind="dossier.received",
+        kind="office.noted",
         at="2026-11-21T08:31:05+07:00",
         actor="lan.nt",
-        body=body_of({"channel": "direct", "n": number, "text": text}),
+        body=body_of({"kind": "disinfection", "note": f"{number} {text}"}),
     )
     transaction.append(event)
 

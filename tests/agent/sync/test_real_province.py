@@ -1,0 +1,227 @@
+"""An office and the real server, over a real socket: enrolled, drained, told what the desk says."""
+
+import asyncio
+import secrets
+import shutil
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from random import Random
+
+import httpx
+import pytest
+import uvicorn
+
+from agent.journal import Journal, NoViews
+from agent.keys import Enrolment, read_enrolment
+from agent.sync import store
+from agent.sync.first import adopt_first_answer
+from agent.sync.http import HttpTransport
+from agent.sync.probe import connects
+from agent.sync.shell import Syncer
+from agent.sync.signals import Held
+from server.context import ServerContext
+from server.enrolment import issue_ticket, revoke
+from server.main import create_app
+from server.offices import add_office
+from server.publishing import publish
+from tests.agent.sync.conftest import BOX, QuickDelays, Shown, TestClock, append_event
+from tests.server.province import Seen, make_config, open_province
+from wire import enrolment, statements
+from wire.keys import SealingKey, SigningKey
+from wire.message import MEDIA_TYPE
+from wire.statements import Receipt
+
+
+def real_time() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Province:
+    """The server of a province, listening on loopback."""
+
+    def __init__(self, ctx: ServerContext, seen: Seen, url: str) -> None:
+        self.ctx, self.seen, self.url = ctx, seen, url
+
+
+@pytest.fixture
+async def province(tmp_path: Path) -> AsyncIterator[Province]:
+    seen = Seen()
+    ctx = await open_province(make_config(tmp_path / "server"), real_time, seen)  # type: ignore[arg-type]
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(create_app(ctx), log_config=None, lifespan="on"))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield Province(ctx, seen, f"http://127.0.0.1:{listener.getsockname()[1]}")
+    finally:
+        server.should_exit = True
+        await serving
+        listener.close()
+
+
+async def enrol(province: Province, folder: Path) -> tuple[Enrolment, bytes]:
+    """Go the whole way: ticket, request over HTTP, answer, key files, and read them back."""
+    office = await add_office(province.ctx, "H26.107", "Xã Ứng Hòa", "10333")
+    ticket = await issue_ticket(province.ctx, office, automatic=True)
+    checked = enrolment.check_ticket(ticket, province.ctx.keys.province, real_time())
+    seeds = {"device.key": secrets.token_bytes(32), "sealing.key": secrets.token_bytes(32)}
+    keys = enrolment.DeviceKeys(SigningKey(seeds["device.key"]), SealingKey(seeds["sealing.key"]))
+    journal = secrets.token_bytes(16)
+    request = enrolment.build_request(checked, keys, box=BOX, journal=journal, name="Quầy 1")
+    async with httpx.AsyncClient(trust_env=False) as client:
+        response = await client.post(
+            f"{province.url}/v1/enrolments",
+            params={"ticket": checked.ticket.ticket_id.hex()},
+            headers={"Content-Type": MEDIA_TYPE},
+            content=request,
+        )
+    assert response.status_code == 200, response.text
+    accepted = enrolment.accept_answer(
+        response.content, request=request, checked=checked, keys=keys, journal=journal
+    )
+    assert accepted.down.device is not None
+    files = {
+        **seeds,
+        "journal.id": journal,
+        "device.cose": accepted.down.device,
+        "province.cose": province.ctx.keys.province,
+    }
+    await asyncio.to_thread(write, folder, files)
+    enrolled = read_enrolment(folder)
+    assert enrolled is not None
+    return enrolled, response.content
+
+
+def write(folder: Path, files: dict[str, bytes]) -> None:
+    folder.mkdir(mode=0o700, parents=True)
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+        (folder / name).chmod(0o600)
+
+
+KEY = secrets.token_bytes(32)
+
+
+@asynccontextmanager
+async def journal_at(path: Path, enrolled: Enrolment) -> AsyncIterator[Journal]:
+    journal = await Journal.open(
+        path, KEY, identity=enrolled.identity, projector=NoViews(), clock=TestClock()
+    )
+    try:
+        yield journal
+    finally:
+        await journal.close()
+
+
+@asynccontextmanager
+async def syncing(
+    journal: Journal, enrolled: Enrolment, url: str, shown: Shown
+) -> AsyncIterator[Syncer]:
+    transport = HttpTransport(url)
+    syncer = Syncer(
+        journal,
+        enrolled,
+        transport,
+        box=BOX,
+        clock=TestClock(),
+        random=Random(1),
+        show=shown.add,
+        connect=partial(connects, *transport.address),
+        delays=QuickDelays(),
+    )
+    task = asyncio.create_task(syncer.run())
+    await shown.until(lambda: len(shown) > 0)
+    try:
+        yield syncer
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled(), task.exception()
+
+
+async def record(journal: Journal, count: int) -> None:
+    await journal.write_many([partial(append_event, number=n) for n in range(count)])
+
+
+async def settle(journal: Journal, syncer: Syncer) -> None:
+    async with asyncio.timeout(30):
+        await syncer.settled()
+
+
+async def test_an_office_drains_to_the_real_server_exactly_once(
+    province: Province, tmp_path: Path
+) -> None:
+    enrolled, answer = await enrol(province, tmp_path / "keys")
+    async with journal_at(tmp_path / "journal.db", enrolled) as journal:
+        assert await adopt_first_answer(journal, enrolled, answer)
+        assert not await adopt_first_answer(journal, enrolled, answer)
+        await record(journal, 1_000)
+        shown = Shown()
+        async with syncing(journal, enrolled, province.url, shown) as syncer:
+            await settle(journal, syncer)
+            await record(journal, 5)
+            await settle(journal, syncer)
+        assert [event.seq for event in province.seen.events] == list(range(1, 1_006))
+        assert journal.delivered == journal.head
+        assert {show.line for show in shown} == {"online"}
+        proof = await journal.read(
+            lambda conn: conn.execute(
+                "SELECT value FROM meta WHERE key = ?", (store.PROOF,)
+            ).fetchone()[0]
+        )
+        key = province.ctx.keys.signing.verify_key
+        assert statements.verify(proof, Receipt, key).seq == 1_005
+
+
+async def test_what_the_desk_publishes_comes_down(province: Province, tmp_path: Path) -> None:
+    enrolled, answer = await enrol(province, tmp_path / "keys")
+    async with journal_at(tmp_path / "journal.db", enrolled) as journal:
+        await adopt_first_answer(journal, enrolled, answer)
+        before = journal.desk_head.seq
+        shown = Shown()
+        async with syncing(journal, enrolled, province.url, shown) as syncer:
+            await settle(journal, syncer)
+            body = b'{"title":"Ngh\xe1\xbb\x89 l\xe1\xbb\x85","text":"","until":"2026-12-31","lobby":true}'
+            await publish(province.ctx, None, [("notice.published", body)])
+            syncer.sync_now()
+            async with asyncio.timeout(20):
+                while journal.desk_head.seq == before:
+                    await journal.wait_change()
+
+
+async def test_a_revoked_device_stops(province: Province, tmp_path: Path) -> None:
+    enrolled, answer = await enrol(province, tmp_path / "keys")
+    async with journal_at(tmp_path / "journal.db", enrolled) as journal:
+        await adopt_first_answer(journal, enrolled, answer)
+        await revoke(province.ctx, enrolled.identity.device_id)
+        shown = Shown()
+        async with syncing(journal, enrolled, province.url, shown):
+            await shown.until(lambda: bool(shown) and shown[-1].line == "revoked")
+
+
+async def test_an_office_restored_from_an_older_backup_is_noticed_and_marks_nothing(
+    province: Province, tmp_path: Path
+) -> None:
+    enrolled, answer = await enrol(province, tmp_path / "keys")
+    path = tmp_path / "journal.db"
+    shown = Shown()
+    async with journal_at(path, enrolled) as journal:
+        await adopt_first_answer(journal, enrolled, answer)
+        await record(journal, 3)
+    backup = tmp_path / "backup.db"
+    shutil.copy(path, backup)
+    async with journal_at(path, enrolled) as journal:
+        await record(journal, 4)
+        async with syncing(journal, enrolled, province.url, shown) as syncer:
+            await settle(journal, syncer)
+    shutil.copy(backup, path)
+    async with journal_at(path, enrolled) as journal:
+        async with syncing(journal, enrolled, province.url, shown) as syncer:
+            await shown.until(lambda: isinstance(syncer.state, Held))
+        assert journal.delivered.seq == 0
+        assert shown.code == "device-restored"
+    assert len(province.seen.events) == 7
