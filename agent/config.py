@@ -26,9 +26,10 @@ OFFICE_CODE = re.compile(r"[0-9A-Z.]{1,35}")
 
 
 class Province(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the province is."""
+    """Where the province is; `ca_file` is the trust root for HTTPS instead of the system's."""
 
     url: str
+    ca_file: Path | None = None
 
 
 class Api(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,7 +150,10 @@ TABLES: Final[Mapping[str, Mapping[str, Key]]] = {
         "data_dir": Key(str, True, _text, "text"),
         "keys_dir": Key(str, False, _text, "text"),
     },
-    "province": {"url": Key(str, True, _url, "url")},
+    "province": {
+        "url": Key(str, True, _url, "url"),
+        "ca_file": Key(str, False, _text, "text"),
+    },
     "api": {
         "socket": Key(str, False, _text, "text"),
         "listen": Key(str, False, _address, "address"),
@@ -268,13 +272,15 @@ def parse(text: str, file: Path, *, keys_dir: Path | None = None) -> Config:
     if checker.errors:
         raise ConfigInvalid(file, sorted(checker.errors, key=lambda error: error.line))
     base = file.resolve().parent
-    top, api = good[""], dict(good["api"])
+    top, api, province = good[""], dict(good["api"]), dict(good["province"])
+    if "ca_file" in province:
+        province["ca_file"] = base / province["ca_file"]
     api["socket"] = base / api.get("socket", "agent.sock")
     return Config(
         office=top["office"],
         data_dir=base / top["data_dir"],
         keys_dir=keys_dir or base / top.get("keys_dir", "keys"),
-        province=Province(**good["province"]),
+        province=Province(**province),
         api=Api(**api),
         sync=Sync(**good["sync"]),
         devices=tuple(Device(**device) for device in good["devices"]),

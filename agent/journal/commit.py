@@ -56,6 +56,7 @@ class CommitFailed(Exception):  # noqa: N818 - it says what happened
 
 def commit(
     connection: Connection,
+    *,
     entries: Sequence[Sequence[Job]],
     marks: Marks,
     identity: Identity | None,

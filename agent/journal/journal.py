@@ -11,11 +11,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeVar, cast
+from typing import Final, NamedTuple, TypeVar, cast
 
 from agent.clock import Clock
 from agent.journal import database
-from agent.journal.commit import CommitFailed, Committed, Job, Outcome, commit
+from agent.journal.commit import CommitFailed, Job, Outcome, commit
 from agent.journal.database import Connection, Connector
 from agent.journal.identity import Identity
 from agent.journal.marks import adopt, read_marks
@@ -177,7 +177,10 @@ class Journal:
         await self._changed.wait()
 
     async def enrol(self, identity: Identity) -> None:
-        """Enter the journals enrolment gave, once. Raises Refusal `journal-damaged` if others are held."""
+        """Enter the journals enrolment gave, once.
+
+        Raises Refusal `journal-damaged` when the file holds other journals already.
+        """
         self.identity = identity
         await self.write(lambda transaction: adopt(transaction.conn, identity))
         self._set_marks(await self._writer.run(read_marks))
@@ -246,12 +249,12 @@ class Journal:
     async def _commit(self, batch: list[_Entry]) -> None:
         entries = [entry.jobs for entry in batch]
         work = partial(
-            _commit_on_thread,
-            entries,
-            self._marks,
-            self.identity,
-            self._projector,
-            self._clock.now_ms(),
+            commit,
+            entries=entries,
+            marks=self._marks,
+            identity=self.identity,
+            projector=self._projector,
+            now_ms=self._clock.now_ms(),
         )
         try:
             done = await self._writer.run(work)
@@ -290,18 +293,7 @@ class Journal:
             self._changed = asyncio.Event()
 
 
-def _commit_on_thread(
-    entries: Sequence[Sequence[Job]],
-    marks: Marks,
-    identity: Identity | None,
-    projector: Projector,
-    now_ms: int,
-    connection: Connection,
-) -> Committed:
-    return commit(connection, entries, marks, identity, projector, now_ms)
-
-
-def _prepare(identity: Identity | None, projector: Projector, connection: Connection) -> Any:
+def _prepare(identity: Identity | None, projector: Projector, connection: Connection) -> Marks:
     connection.execute("BEGIN IMMEDIATE")
     try:
         if identity is not None:

@@ -1,10 +1,12 @@
 """What the journal calls so that views follow it in the same transaction."""
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
 
 from agent.journal.database import Connection
+from agent.journal.identity import Identity
 from agent.journal.schema import Side
 from wire.event import Event
 
@@ -12,11 +14,12 @@ from wire.event import Event
 class Entry(NamedTuple):
     """One event at its place, as a view is told of it.
 
-    `body` is the event's decoded body when the writer has it at hand, else None: then it is
+    `journal` is the number of its journal in the file. `body` is the event's decoded body when the writer has it at hand, else None: then it is
     decoded from `event.body`.
     """
 
     pos: int
+    journal: int
     side: Side
     seq: int
     hash: bytes
@@ -27,10 +30,10 @@ class Entry(NamedTuple):
 class DeliveredRow(NamedTuple):
     """One event of the office journal whose delivery is now proven (or no longer)."""
 
+    pos: int
     seq: int
     hash: bytes
     body: bytes | None
-    pos: int
 
 
 class Projector(Protocol):
@@ -44,8 +47,10 @@ class Projector(Protocol):
         """Follow one appended event."""
         ...
 
-    def delivered(self, connection: Connection, row: DeliveredRow, sign: int) -> None:
-        """Follow the delivered mark over one event: `sign` 1 when proven, -1 when taken back."""
+    def delivered(
+        self, connection: Connection, identity: Identity, rows: Sequence[DeliveredRow], sign: int
+    ) -> None:
+        """Follow the delivered mark over events: `sign` 1 when proven, -1 when taken back."""
         ...
 
     def undone(self) -> None:
@@ -62,7 +67,9 @@ class NoViews:
     def apply(self, connection: Connection, entry: Entry) -> None:
         """Nothing to follow."""
 
-    def delivered(self, connection: Connection, row: DeliveredRow, sign: int) -> None:
+    def delivered(
+        self, connection: Connection, identity: Identity, rows: Sequence[DeliveredRow], sign: int
+    ) -> None:
         """Nothing to follow."""
 
     def undone(self) -> None:

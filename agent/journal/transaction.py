@@ -25,6 +25,8 @@ from wire.problems import Malformed, Refusal
 
 INSERT_EVENT = "INSERT INTO event(pos, journal, seq, hash, body) VALUES (?, ?, ?, ?, ?)"
 EMPTY = Head(0, bytes(32))
+DELIVERED_ROWS = 1000
+"""Events read at a time while the delivered mark moves: flat memory however far it goes."""
 
 
 class Marks(msgspec.Struct, frozen=True):
@@ -122,8 +124,13 @@ class Transaction:
             marks.desk_head,
             marks.desk_bytes,
         )
-        self._follow("office", pos, head, data, event, body)
-        return Appended(pos, head.seq, head.hash)
+        place = Appended(pos, head.seq, head.hash)
+        if event is None:
+            self._follow(marks.office, "office", place, data)
+        else:
+            entry = Entry(pos, marks.office, "office", head.seq, head.hash, event, body)
+            self._projector.apply(self.conn, entry)
+        return place
 
     def append_desk(self, events: Sequence[ChainedEvent]) -> list[Appended]:
         """Append events of the desk journal that follow its head; ones held already are passed.
@@ -155,9 +162,10 @@ class Transaction:
         self.marks = msgspec.structs.replace(
             marks, pos=pos, desk_head=head, desk_bytes=marks.desk_bytes + len(item.event or b"")
         )
+        place = Appended(pos, item.seq, item.hash)
         if item.event is not None:
-            self._follow("desk", pos, head, item.event, None, None)
-        return Appended(pos, item.seq, item.hash)
+            self._follow(marks.desk, "desk", place, item.event)
+        return place
 
     def _note_gone(self, pos: int, item: ChainedEvent) -> None:
         gone = item.gone
@@ -175,23 +183,17 @@ class Transaction:
         if row is None or row[0] != item.hash:
             raise Refusal("fork", f"desk {item.seq}")
 
-    def _follow(
-        self,
-        side: Side,
-        pos: int,
-        head: Head,
-        data: bytes,
-        event: Event | None,
-        body: msgspec.Struct | None,
-    ) -> None:
-        if event is None:
-            try:
-                event = wire_event.decode(data)
-            except Malformed as error:
-                # Poison never blocks a journal: it stays chained, is named, and is not projected.
-                self.note_problem(side, head.seq, "event-malformed", error.reason)
-                return
-        self._projector.apply(self.conn, Entry(pos, side, head.seq, head.hash, event, body))
+    def _follow(self, journal: int, side: Side, place: Appended, data: bytes) -> None:
+        """Let the views follow bytes that somebody else wrote, whatever they are."""
+        try:
+            event = wire_event.decode(data)
+        except Malformed as error:
+            # Poison never blocks a journal: it stays chained, is named, and is not projected.
+            self.note_problem(side, place.seq, "event-malformed", error.reason)
+            return
+        self._projector.apply(
+            self.conn, Entry(place.pos, journal, side, place.seq, place.hash, event)
+        )
 
     def set_delivered(self, head: Head, at_ms: int) -> None:
         """Move the delivered mark: forward after a verified receipt, back when one lowers it.
@@ -205,16 +207,8 @@ class Transaction:
             return
         forward = head.seq > marks.delivered.seq
         low, high = sorted((head.seq, marks.delivered.seq))
-        rows = self.conn.execute(
-            "SELECT seq, hash, body, pos FROM event WHERE journal = ? AND seq > ? AND seq <= ?"
-            " ORDER BY seq",
-            (marks.office, low, high),
-        )
-        size, sign = 0, 1 if forward else -1
-        for row in rows:
-            size += len(row[2] or b"")
-            self._projector.delivered(self.conn, DeliveredRow(*row), sign)
-        total = marks.delivered_bytes + sign * size
+        size = self._tell_delivered(low, high, 1 if forward else -1)
+        total = marks.delivered_bytes + (size if forward else -size)
         if not forward:
             self.conn.execute(
                 "DELETE FROM delivered WHERE journal = ? AND seq > ?", (marks.office, head.seq)
@@ -225,6 +219,21 @@ class Transaction:
             (marks.office, head.seq, head.hash, total, at_ms),
         )
         self.marks = msgspec.structs.replace(marks, delivered=head, delivered_bytes=total)
+
+    def _tell_delivered(self, low: int, high: int, sign: int) -> int:
+        """Tell the views of the events above `low` up to `high`; return their size in bytes."""
+        if self.identity is None:
+            raise Refusal("not-enrolled")
+        size = 0
+        cursor = self.conn.execute(
+            "SELECT pos, seq, hash, body FROM event WHERE journal = ? AND seq > ? AND seq <= ?"
+            " ORDER BY seq",
+            (self.marks.office, low, high),
+        )
+        while rows := [DeliveredRow(*row) for row in cursor.fetchmany(DELIVERED_ROWS)]:
+            size += sum(len(row.body or b"") for row in rows)
+            self._projector.delivered(self.conn, self.identity, rows, sign)
+        return size
 
     def hash_at(self, seq: int) -> bytes | None:
         """hash(seq) of the office journal, None where it has no such event."""
@@ -240,8 +249,14 @@ class Transaction:
         self.conn.execute(
             "INSERT OR IGNORE INTO problem(journal, seq, code, detail, at_ms)"
             " VALUES (?, ?, ?, ?, ?)",
-            (self.marks.office if side == "office" else self.marks.desk, seq, code, detail, self.now_ms),
-        )  # fmt: skip
+            (
+                self.marks.office if side == "office" else self.marks.desk,
+                seq,
+                code,
+                detail,
+                self.now_ms,
+            ),
+        )
 
     def get_meta(self, key: str) -> Any:
         """Value kept under `key` (text, integer or bytes), None when there is none."""

@@ -1,0 +1,222 @@
+"""Answers to what a decision asks, read in the very transaction that will record it.
+
+What the province set is read once and remembered until the desk journal brings something new; all
+else is asked of the views, by index.
+"""
+
+from datetime import date
+from typing import Final
+
+from agent.journal import Transaction
+from agent.views import counts, dossier_rows, standing, visit_rows
+from agent.views.dossier_rows import day_number
+from agent.views.projector import Views
+from agent.views.stored import StoredEvent
+from agent.views.tables import OPEN_STATES
+from records import book as register
+from records import calendar as calendars
+from records import leases as rules
+from records.calendar import Calendar, CalendarSet
+from records.catalogue import Procedure
+from records.codes import BookRef
+from records.decision import FoundDossier, FoundVisit
+from records.desk_events import PolicySet
+from records.leases import Lease, LeaseWarning, NumberOffer
+from records.moment import to_ms
+from records.values import SubjectRef
+from wire import event as wire_event
+from wire.problems import Malformed
+
+WARNINGS_MS: Final = 60_000
+"""How old the warning that numbers run out may be."""
+BUSIEST_DAYS: Final = 10
+"""docs/domain.md "Number": less left than the busiest of the last ten days took warns."""
+
+
+class Facts:
+    """One for the writer's thread; `at` binds it to the transaction of the job at hand."""
+
+    def __init__(self, views: Views) -> None:
+        self._views = views
+        self._desk_seen = -1
+        self._forget_desk()
+
+    def at(self, transaction: Transaction) -> "Facts":
+        """Answer from this transaction from now on."""
+        self._transaction = transaction
+        self._conn = transaction.conn
+        if self._views.desk_changes != self._desk_seen:
+            self._forget_desk()
+        return self
+
+    def _forget_desk(self) -> None:
+        self._desk_seen = self._views.desk_changes
+        self._procedures: dict[tuple[str, str | None], Procedure | None] = {}
+        self._calendar: Calendar | None = None
+        self._leases: list[Lease] | None = None
+        self._orders: list[PolicySet] | None = None
+        self._warned: dict[date, tuple[int, tuple[LeaseWarning, ...]]] = {}
+
+    @property
+    def latest_at_ms(self) -> int | None:
+        """The time of the journal's newest event."""
+        marks = self._transaction.marks
+        row = self._conn.execute(
+            "SELECT body FROM event WHERE journal = ? AND seq = ?", (marks.office, marks.head.seq)
+        ).fetchone()
+        if row is None or row[0] is None:
+            return None
+        try:
+            return wire_event.parse_time(wire_event.decode(row[0]).at)
+        except Malformed:
+            return None
+
+    @property
+    def person_key(self) -> bytes:
+        """The office's secret for recognising people."""
+        return self._views.person_key
+
+    @property
+    def temperature_max_c(self) -> float | None:
+        """What the order in force says that began last."""
+        if self._orders is None:
+            self._orders = standing.orders(self._conn)
+        now_ms = self._transaction.now_ms
+        speaking = [
+            order
+            for order in self._orders
+            if order.temperature_max_c is not None
+            and to_ms(order.start) <= now_ms
+            and (order.until is None or now_ms < to_ms(order.until))
+        ]
+        if not speaking:
+            return None
+        return max(speaking, key=lambda order: to_ms(order.start)).temperature_max_c
+
+    def procedure(self, code: str, version: str | None = None) -> Procedure | None:
+        """The procedure in that version, else in its newest."""
+        if (code, version) not in self._procedures:
+            key = code if version is None else f"{code}@{version}"
+            found = standing.one(self._conn, "procedure.set", key, Procedure)
+            if found is None and version is not None:
+                found = standing.one(self._conn, "procedure.set", code, Procedure)
+            self._procedures[code, version] = found
+        return self._procedures[code, version]
+
+    def calendar(self) -> Calendar:
+        """The calendar that holds now."""
+        if self._calendar is None:
+            self._calendar = calendars.fold(
+                standing.bodies(self._conn, "calendar.set", CalendarSet)
+            )
+        return self._calendar
+
+    def leases(self) -> list[Lease]:
+        """Every lease the province granted, oldest first."""
+        if self._leases is None:
+            self._leases = standing.bodies(self._conn, "numbers.leased", Lease)
+        return self._leases
+
+    def number(self, day: date, procedure_field: str) -> NumberOffer | None:
+        """The next serial leased for that day and field."""
+        return rules.offer(
+            self.leases(),
+            journal=self._journal,
+            day=day,
+            procedure_field=procedure_field,
+            highest=self._highest_serial,
+        )
+
+    def lease_warnings(self, day: date) -> tuple[LeaseWarning, ...]:
+        """Whether the leased numbers are about to run out; worked out once a minute."""
+        now_ms = self._transaction.now_ms
+        known = self._warned.get(day)
+        if known is None or abs(now_ms - known[0]) > WARNINGS_MS:
+            mine = (self.leases(), self._journal)
+            left = rules.left_on(mine[0], journal=mine[1], day=day, highest=self._highest_serial)
+            found = rules.lease_warnings(
+                mine[0],
+                journal=mine[1],
+                today=day,
+                calendar=self.calendar(),
+                left_today=left,
+                busiest=counts.busiest(self._conn, day, BUSIEST_DAYS),
+            )
+            self._warned = {day: (now_ms, found)}
+        return self._warned[day][1]
+
+    def book(self, day: date) -> BookRef | None:
+        """The next place in the register."""
+        return register.next_entry(
+            self.leases(), journal=self._journal, day=day, highest=self._highest_number
+        )
+
+    def owns_volume(self, volume: int) -> bool:
+        """Whether a volume is leased to a journal, so that it cannot be a paper one."""
+        return not register.belongs_to_paper(self.leases(), volume)
+
+    def book_taken(self, year: int, volume: int, number: int) -> bool:
+        """Whether a dossier stands there already."""
+        return dossier_rows.find(self._conn, f"{year}/{volume}/{number}") is not None
+
+    def dossier(self, ref: str) -> FoundDossier | None:
+        """Find a dossier by id, code or `year/volume/number`."""
+        no = dossier_rows.find(self._conn, ref)
+        loaded = self._views.dossiers.get(self._conn, no) if no is not None else None
+        if loaded is None:
+            return None
+        return FoundDossier(self._ref(loaded.first), str(loaded.first.id), loaded.dossier)
+
+    def open_dossier_of(self, id_number: str, procedure_code: str) -> str | None:
+        """An open dossier of that person and procedure, by code, else book."""
+        person = self._views.dossiers.person(id_number, procedure_code)
+        row = self._conn.execute(
+            f"SELECT no FROM dossier WHERE person = ? AND state <= {OPEN_STATES} LIMIT 1",  # noqa: S608
+            (person,),
+        ).fetchone()
+        loaded = dossier_rows.load(self._conn, row[0]) if row else None
+        return loaded.dossier.code or loaded.dossier.book if loaded else None
+
+    def visit(self, ref: str) -> FoundVisit | None:
+        """Find a visit by id."""
+        no = visit_rows.find(self._conn, ref)
+        return self._found(visit_rows.load(self._conn, no)) if no is not None else None
+
+    def last_visit(self, person: bytes) -> FoundVisit | None:
+        """The newest visit of a person."""
+        return self._found(visit_rows.last_of(self._conn, person))
+
+    @property
+    def _journal(self) -> str:
+        identity = self._transaction.identity
+        return identity.journal.hex() if identity else ""
+
+    def _found(self, loaded: visit_rows.LoadedVisit | None) -> FoundVisit | None:
+        if loaded is None:
+            return None
+        first = loaded.first
+        return FoundVisit(self._ref(first), str(first.id), first.seq, loaded.visit)
+
+    def _ref(self, event: StoredEvent) -> SubjectRef:
+        """How an event of the office journal names what this event created."""
+        here = event.journal == self._transaction.marks.office
+        return event.seq if here else str(event.id)
+
+    def _highest_serial(self, prefix: str, day: date, first: int, last: int) -> int | None:
+        """The highest serial of that day used within a range, by any dossier known here."""
+        return self._max(
+            "SELECT max(d.code_serial) FROM prefix p JOIN dossier d ON d.code_prefix = p.no"
+            " WHERE p.text = ? AND d.code_day = ? AND d.code_serial BETWEEN ? AND ?",
+            (prefix, day_number(day), first, last),
+        )
+
+    def _highest_number(self, year: int, volume: int) -> int | None:
+        """The highest number written in a volume of the register."""
+        return self._max(
+            "SELECT max(number) FROM dossier WHERE year = ? AND volume = ? AND number IS NOT NULL",
+            (year, volume),
+        )
+
+    def _max(self, query: str, values: tuple[object, ...]) -> int | None:
+        found: int | None = self._conn.execute(query, values).fetchone()[0]
+        return found

@@ -1,0 +1,269 @@
+"""The one way in: a command is decided, recorded and answered, in one transaction.
+
+Pages, command line, devices and paper all come through here. A decision reads its facts from the
+transaction that records what it leads to; an answer exists only after that transaction is durable.
+"""
+
+import base64
+from collections.abc import Callable, Sequence
+from datetime import date
+from functools import partial
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from agent.clock import Clock, boot_mark
+from agent.facts import Facts
+from agent.journal import Appended, Journal, Transaction, answered
+from agent.journal.journal import BATCH_JOBS_MAX
+from agent.views.projector import Views
+from records.commands import Submission, parse
+from records.decide import decide
+from records.decision import Caution, Decision, NewEvent
+from records.moment import Moment, office_day
+from wire.event import Event, body_of, format_time
+from wire.limits import SALT_BYTES
+from wire.problems import Refusal
+from wire.texts import Lang
+
+UNNAMED: Final = "device:socket"
+"""Actor of a command from the socket that names none."""
+KEYS_SINCE: Final = "keys_since"
+"""In `meta` after a restore: until when the table of keys reaches, RFC 3339."""
+
+
+class SaidWarning(msgspec.Struct, frozen=True):
+    """A warning in one language."""
+
+    code: str
+    path: str
+    message: str
+
+
+class ResultDocument(msgspec.Struct, frozen=True, omit_defaults=False):
+    """A result as it stands in an answer (docs/interfaces.md `submit`)."""
+
+    ok: bool
+    id: str
+    seq: int
+    code: str | None
+    book: str | None
+    book_year: int | None
+    due_at: str | None
+    warnings: tuple[SaidWarning, ...]
+    keys_since: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class Result(msgspec.Struct, frozen=True, array_like=True):
+    """What a command led to. `id` is the subject's UUID, `seq` that of the (first) event.
+
+    `keys_since` is set after a restore: keys given between then and now may be unknown here.
+    """
+
+    id: UUID
+    seq: int
+    code: str | None = None
+    book: str | None = None
+    book_year: int | None = None
+    due_at: str | None = None
+    warnings: tuple[Caution, ...] = ()
+    keys_since: str | None = None
+
+    def document(self, lang: Lang) -> ResultDocument:
+        """The result with its warnings in one language, ready to be encoded."""
+        return ResultDocument(
+            True,
+            str(self.id),
+            self.seq,
+            self.code,
+            self.book,
+            self.book_year,
+            self.due_at,
+            tuple(SaidWarning(w.code, w.path, w.message.pick(lang)) for w in self.warnings),
+            msgspec.UNSET if self.keys_since is None else self.keys_since,
+        )
+
+
+_encode_result = msgspec.msgpack.Encoder().encode
+_decode_result = msgspec.msgpack.Decoder(Result).decode
+_encoder = msgspec.json.Encoder()
+
+
+def result_json(answer: Result, lang: Lang = "vi") -> bytes:
+    """One result as a line of JSON, without the line's end."""
+    return _encoder.encode(answer.document(lang))
+
+
+class Service:
+    """Takes commands; made once by `main`."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        views: Views,
+        clock: Clock,
+        random: Callable[[int], bytes],
+        keys_since: str | None = None,
+    ) -> None:
+        self._journal = journal
+        self._views = views
+        self._facts = Facts(views)
+        self._clock = clock
+        self._random = random
+        self._keys_since = keys_since
+        self._stamp = (-1, "")
+
+    @property
+    def today(self) -> date:
+        """Today in office time, as the machine's clock has it."""
+        return office_day(self._clock.now_ms())
+
+    async def submit(self, submission: Submission, actor: str | None = None) -> Result:
+        """Decide and record one command; return when that is durable.
+
+        `actor` is who is signed in, or the device; without one the command's own counts.
+        Raises Refusal with the code of whatever stood in the way; nothing is recorded then.
+        """
+        return await self._journal.write(self._job(submission, actor, self._moment()))
+
+    async def submit_line(self, line: bytes, actor: str | None, key: str | None = None) -> Result:
+        """Parse and submit one command as JSON; `key` counts when the command has none."""
+        submission = parse(line, today=self.today)
+        if submission.key is None and key is not None:
+            submission = msgspec.structs.replace(submission, key=key)
+        return await self.submit(submission, actor)
+
+    async def submit_many(
+        self, items: Sequence[tuple[bytes, str | None]]
+    ) -> list[Result | Refusal]:
+        """Submit (line, actor) pairs in their order, as few group commits as their number allows.
+
+        One entry each; a refused line leaves its neighbours alone. Raises Refusal when the
+        journal could not record at all: then none of the lines of that commit is.
+        """
+        answers: list[Result | Refusal] = []
+        for start in range(0, len(items), BATCH_JOBS_MAX):
+            answers += await self._submit_batch(items[start : start + BATCH_JOBS_MAX])
+        return answers
+
+    async def prune(self) -> int:
+        """Forget answers older than 30 days, a few at a time; only a trusted clock may say so."""
+        if self._clock.state() != "trusted":
+            return 0
+        return await self._journal.write(lambda t: answered.prune(t.conn, t.now_ms))
+
+    async def _submit_batch(
+        self, items: Sequence[tuple[bytes, str | None]]
+    ) -> list[Result | Refusal]:
+        today, moment = self.today, self._moment()
+        parsed: list[Submission | Refusal] = [_parse(line, today) for line, _ in items]
+        jobs = [
+            self._job(submission, actor, moment)
+            for submission, (_, actor) in zip(parsed, items, strict=True)
+            if isinstance(submission, Submission)
+        ]
+        outcomes = iter(await self._journal.write_many(jobs))
+        return [
+            submission if isinstance(submission, Refusal) else _answer(next(outcomes))
+            for submission in parsed
+        ]
+
+    def _moment(self) -> Moment:
+        return Moment(self._clock.now_ms(), self._clock.state())
+
+    def _job(
+        self, submission: Submission, actor: str | None, moment: Moment
+    ) -> Callable[[Transaction], Result]:
+        who = actor or submission.actor or UNNAMED
+        return partial(self._record, submission=submission, actor=who, moment=moment)
+
+    def _record(
+        self, transaction: Transaction, submission: Submission, actor: str, moment: Moment
+    ) -> Result:
+        if self._views.stale:
+            raise Refusal("views-stale")
+        place = None
+        if submission.key is not None:
+            place = answered.place(submission.key, actor, submission.digest)
+            first = answered.find(transaction.conn, place)
+            if first is not None:
+                return self._dated(_decode_result(first))
+        decision = decide(submission.command, self._facts.at(transaction), moment)
+        result = self._append(transaction, decision, actor, moment)
+        if place is not None:
+            answered.keep(transaction.conn, place, transaction.now_ms, _encode_result(result))
+        return self._dated(result)
+
+    def _append(
+        self, transaction: Transaction, decision: Decision, actor: str, moment: Moment
+    ) -> Result:
+        first: Appended | None = None
+        for new in decision.events:
+            appended = transaction.append(self._event(transaction, new, actor, moment), new.body)
+            first = first or appended
+        return Result(
+            id=UUID(decision.id) if decision.id is not None else _made(first).id,
+            seq=first.seq if first is not None else _repeated(decision),
+            code=decision.code,
+            book=decision.book,
+            book_year=decision.book_year,
+            due_at=decision.due_at,
+            warnings=decision.warnings,
+        )
+
+    def _event(self, transaction: Transaction, new: NewEvent, actor: str, moment: Moment) -> Event:
+        trusted = moment.clock_state == "trusted"
+        identity = transaction.identity
+        salt = None
+        if new.retained:
+            salt = base64.urlsafe_b64encode(self._random(SALT_BYTES)).rstrip(b"=").decode()
+        return Event(
+            kind=new.kind,
+            subject=new.subject,
+            at=self._at(moment.now_ms),
+            actor=actor,
+            clock=None if trusted else moment.clock_state,
+            boot=None
+            if trusted or not identity
+            else boot_mark(self._clock, identity.device_id).hex(),
+            mono=None if trusted else self._clock.mono_ms(),
+            body=body_of(new.body),
+            salt=salt,
+        )
+
+    def _at(self, now_ms: int) -> str:
+        second = now_ms // 1000
+        if self._stamp[0] != second:
+            self._stamp = (second, format_time(now_ms))
+        return self._stamp[1]
+
+    def _dated(self, result: Result) -> Result:
+        if self._keys_since is None:
+            return result
+        return msgspec.structs.replace(result, keys_since=self._keys_since)
+
+
+def _made(first: Appended | None) -> Appended:
+    if first is None:
+        raise ValueError("a decision that names no subject creates one")
+    return first
+
+
+def _repeated(decision: Decision) -> int:
+    if decision.repeated_seq is None:
+        raise ValueError("a decision without events names what it repeats")
+    return decision.repeated_seq
+
+
+def _parse(line: bytes, today: date) -> Submission | Refusal:
+    try:
+        return parse(line, today=today)
+    except Refusal as refusal:
+        return refusal
+
+
+def _answer(outcome: Result | Exception) -> Result | Refusal:
+    if isinstance(outcome, Result | Refusal):
+        return outcome
+    raise outcome

@@ -1,0 +1,217 @@
+"""Folding dossiers from their events, and the row of each that searching needs."""
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from datetime import date
+from typing import Final, NamedTuple
+
+import msgspec
+
+from agent.journal.database import Connection
+from agent.views import stored
+from agent.views.stored import COLUMNS, ReadEvent, StoredEvent
+from records import dossier as machine
+from records.codes import parse_book_ref, parse_code
+from records.dossier import Dossier
+from records.search_text import fold
+from wire.problems import Refusal
+
+STATES: Final = (
+    "received", "supplement_requested", "forwarded",
+    "resolved", "refused", "stopped", "withdrawn", "in_post", "returned",
+)  # fmt: skip
+"""States by the number that stands in the table: the open ones first."""
+STATE_NO: Final = {state: number for number, state in enumerate(STATES)}
+CHANNELS: Final = ("direct", "online", "postal")
+CHANNEL_NO: Final = {channel: number for number, channel in enumerate(CHANNELS)}
+CREATING: Final = frozenset({"dossier.received", "dossier.assigned", "dossier.imported"})
+
+INSERT: Final = "INSERT INTO dossier VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+UPDATE: Final = (
+    "UPDATE dossier SET state = ?, channel = ?, due_s = ?, code_prefix = ?, code_day = ?,"
+    " code_serial = ?, year = ?, volume = ?, number = ?, person = ?, search = ? WHERE no = ?"
+)
+
+
+class Loaded(NamedTuple):
+    """A dossier with all its events: `no` is the position of the first."""
+
+    no: int
+    dossier: Dossier
+    events: tuple[StoredEvent, ...]
+
+    @property
+    def first(self) -> StoredEvent:
+        """The event that created it."""
+        return self.events[0]
+
+
+def step(dossier: Dossier | None, read: ReadEvent) -> Dossier | None:
+    """Fold one more event; one that cannot be folded leaves the dossier as it is."""
+    if read.body is None:
+        return dossier
+    try:
+        return machine.evolve(dossier, read.event.kind, read.body, read.at_ms)
+    except (Refusal, msgspec.ValidationError, TypeError, ValueError):
+        return dossier
+
+
+def fold_events(events: Sequence[StoredEvent]) -> Dossier | None:
+    """Fold the events of one dossier, in the order they arrived."""
+    dossier: Dossier | None = None
+    for event in events:
+        read = stored.read(event)
+        if read is not None:
+            dossier = step(dossier, read)
+    return dossier
+
+
+def load(connection: Connection, no: int) -> Loaded | None:
+    """Read and fold the dossier that the event at position `no` created."""
+    rows = connection.execute(
+        f"SELECT {COLUMNS} FROM dossier d JOIN event e ON e.pos = d.no WHERE d.no = ?"  # noqa: S608
+        f" UNION ALL SELECT {COLUMNS} FROM dossier_event d JOIN event e ON e.pos = d.pos"
+        " WHERE d.dossier = ? ORDER BY 1",
+        (no, no),
+    )
+    events = tuple(StoredEvent(*row) for row in rows)
+    dossier = fold_events(events)
+    return Loaded(no, dossier, events) if dossier is not None else None
+
+
+def find(connection: Connection, ref: str) -> int | None:
+    """Number of the dossier that an id, a code, or `year/volume/number` names."""
+    id_ = stored.parse_id(ref)
+    if id_ is not None:
+        pos = stored.pos_of_id(connection, id_)
+        return pos if pos is not None and exists(connection, pos) else None
+    book = parse_book_ref(ref)
+    if book is not None and book.year is not None:
+        return _one(
+            connection,
+            "SELECT no FROM dossier WHERE year = ? AND volume = ? AND number = ?",
+            (book.year, book.volume, book.number),
+        )
+    code = parse_code(ref)
+    if code is None:
+        return None
+    return _one(
+        connection,
+        "SELECT d.no FROM prefix p JOIN dossier d ON d.code_prefix = p.no"
+        " WHERE p.text = ? AND d.code_day = ? AND d.code_serial = ? ORDER BY d.no LIMIT 1",
+        (code.prefix, day_number(code.day), code.serial),
+    )
+
+
+def exists(connection: Connection, no: int) -> bool:
+    """Whether the event at position `no` created a dossier."""
+    return connection.execute("SELECT 1 FROM dossier WHERE no = ?", (no,)).fetchone() is not None
+
+
+def _one(connection: Connection, query: str, values: tuple[object, ...]) -> int | None:
+    row = connection.execute(query, values).fetchone()
+    return int(row[0]) if row else None
+
+
+Row = tuple[
+    int, int, int | None, int | None, int | None, int | None, int | None, int | None, int | None,
+    int | None, str,
+]  # fmt: skip
+"""Columns of a dossier's row behind `no`, in the order of the table."""
+
+
+class DossierRows:
+    """Keeps the rows of the dossiers; one per projector, on the writer's thread."""
+
+    def __init__(self, person_key: bytes) -> None:
+        self._person_key = person_key
+        self._prefixes: dict[str, int] = {}
+        self.last: Loaded | None = None
+        """The dossier looked at last: a command decides on it and is then projected onto it."""
+
+    def forget(self) -> None:
+        """Drop what is remembered outside the database."""
+        self._prefixes.clear()
+        self.last = None
+
+    def get(self, connection: Connection, no: int) -> Loaded | None:
+        """The dossier number `no`, from memory when it was the one looked at last."""
+        if self.last is None or self.last.no != no:
+            self.last = load(connection, no)
+        return self.last
+
+    def create(self, connection: Connection, read: ReadEvent) -> Dossier | None:
+        """Enter the dossier that an event creates; None when the event cannot be folded."""
+        dossier = step(None, read)
+        if dossier is None:
+            return None
+        no = read.stored.pos
+        connection.execute(INSERT, (no, *self.row(connection, dossier)))
+        self.last = Loaded(no, dossier, (read.stored,))
+        return dossier
+
+    def extend(self, connection: Connection, no: int, read: ReadEvent) -> tuple[Dossier, Dossier]:
+        """Let one more event work on dossier `no`; return it before and after."""
+        loaded = self.get(connection, no)
+        if loaded is None:
+            raise Refusal("dossier-unknown")
+        connection.execute("INSERT INTO dossier_event VALUES (?, ?)", (no, read.stored.pos))
+        before, after = loaded.dossier, step(loaded.dossier, read) or loaded.dossier
+        if after is not before:
+            old, new = self.row(connection, before), self.row(connection, after)
+            if old != new:
+                connection.execute(UPDATE, (*new, no))
+        self.last = Loaded(no, after, (*loaded.events, read.stored))
+        return before, after
+
+    def row(self, connection: Connection, dossier: Dossier) -> Row:
+        """What searching needs of a dossier."""
+        code = parse_code(dossier.code) if dossier.code else None
+        prefix = self._prefix(connection, code.prefix) if code else None
+        return (
+            STATE_NO[dossier.state],
+            CHANNEL_NO[dossier.channel],
+            dossier.due_at_ms // 1000 if dossier.due_at_ms is not None else None,
+            prefix,
+            day_number(code.day) if code else None,
+            code.serial if code else None,
+            dossier.book_year,
+            dossier.volume,
+            dossier.number,
+            self.person(dossier.applicant.id_number, dossier.procedure_code),
+            search_text(dossier),
+        )
+
+    def person(self, id_number: str | None, procedure_code: str) -> int | None:
+        """What stands for 'this person, this procedure': useless without the office's secret."""
+        if not id_number:
+            return None
+        told = f"{id_number}\0{procedure_code}".encode()
+        digest = hmac.digest(self._person_key, told, hashlib.sha256)
+        return int.from_bytes(digest[:8], "big", signed=True)
+
+    def _prefix(self, connection: Connection, text: str) -> int:
+        number = self._prefixes.get(text)
+        if number is None:
+            connection.execute("INSERT OR IGNORE INTO prefix(text) VALUES (?)", (text,))
+            row = connection.execute("SELECT no FROM prefix WHERE text = ?", (text,)).fetchone()
+            number = self._prefixes[text] = int(row[0])
+        return number
+
+
+def day_number(day: date) -> int:
+    """A day as a small integer that sorts: 261121 for 21/11/2026 (until 2099)."""
+    return (day.year - 2000) * 10_000 + day.month * 100 + day.day
+
+
+def search_text(dossier: Dossier) -> str:
+    """What a clerk may type to find a dossier, folded: name, organisation, number, phone."""
+    applicant = dossier.applicant
+    parts = (
+        fold(applicant.full_name),
+        fold(applicant.organisation or ""),
+        applicant.id_number or "",
+        applicant.phone or "",
+    )
+    return " ".join(part for part in parts if part)

@@ -1,0 +1,206 @@
+"""The views follow the journal: each appended event changes what it touches, in its transaction.
+
+An event that cannot be projected never stops the journal: it stays, is named in `problem` as
+`projection-failed`, and every other event goes on. The same code runs for a new event and for a
+rebuild, so a rebuilt view equals one that grew.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from agent.journal.database import Connection
+from agent.journal.identity import Identity
+from agent.journal.projector import DeliveredRow, Entry
+from agent.views import counts, standing, stored, tally
+from agent.views.dossier_rows import CREATING as DOSSIER_CREATING
+from agent.views.dossier_rows import DossierRows, exists, find
+from agent.views.stored import ReadEvent, StoredEvent
+from agent.views.tables import INDEXES, TABLES, VERSION
+from agent.views.visit_rows import VisitRows
+from agent.views.visit_rows import exists as visit_exists
+from records.desk_events import DossierProgressed, EventRejected, NumbersMapped
+from wire import chain
+from wire import event as wire_event
+from wire.problems import Malformed, Refusal
+
+VIEW: Final = "views"
+NOTE: Final = (
+    "INSERT OR IGNORE INTO problem(journal, seq, code, detail, at_ms) VALUES (?, ?, ?, ?, ?)"
+)
+
+
+class Views:
+    """All views of an office's journal, as one projector.
+
+    `person_key`: 32 secret bytes of this office, for recognising a person without keeping a number.
+    """
+
+    def __init__(self, person_key: bytes) -> None:
+        self.person_key = person_key
+        self.dossiers = DossierRows(person_key)
+        self.visits = VisitRows(person_key)
+        self.desk_changes = 0
+        """Goes up when what stands from the province may have changed: memories of it are void."""
+        self.rollbacks = 0
+        """Goes up when something was undone: memories of the office's own numbers are void."""
+        self.stale = False
+        """The tables are of another version, or a rebuild was interrupted: nothing is projected."""
+        self._steps: Mapping[str, Callable[[Connection, ReadEvent], None]] = {
+            "dossier.declined": self._declined,
+            "numbers.mapped": self._province_dossier,
+            "dossier.progressed": self._province_dossier,
+            "event.rejected": self._rejected,
+        }
+
+    def prepare(self, connection: Connection) -> None:
+        """Make the tables when there are none; note when they are stale."""
+        row = connection.execute("SELECT version, pos FROM view WHERE name = ?", (VIEW,)).fetchone()
+        if row is None:
+            create(connection)
+            connection.execute("INSERT INTO view VALUES (?, ?, NULL)", (VIEW, VERSION))
+            self.stale = connection.execute("SELECT 1 FROM event LIMIT 1").fetchone() is not None
+            if self.stale:
+                connection.execute("UPDATE view SET pos = 0 WHERE name = ?", (VIEW,))
+        else:
+            self.stale = row[0] != VERSION or row[1] is not None
+
+    def undone(self) -> None:
+        """Forget what is remembered outside the database."""
+        self.dossiers.forget()
+        self.rollbacks += 1
+
+    def apply(self, connection: Connection, entry: Entry) -> None:
+        """Follow one appended event; while the views are stale the rebuild will come to it."""
+        if self.stale:
+            return
+        at_ms = _time(entry.event.at)
+        source = StoredEvent(entry.pos, entry.journal, entry.seq, entry.hash, None)
+        if at_ms is None:
+            return
+        body = entry.body if entry.body is not None else stored.body_or_none(entry.event)
+        self.project(connection, ReadEvent(source, entry.event, at_ms, body))
+
+    def project(self, connection: Connection, read: ReadEvent) -> None:
+        """Change what one event touches; name it as a problem when that fails."""
+        if read.body is None:
+            return
+        connection.execute("SAVEPOINT view")
+        try:
+            self._project(connection, read)
+        except (
+            Refusal,
+            Malformed,
+            LookupError,
+            TypeError,
+            ValueError,
+            msgspec.MsgspecError,
+        ) as error:
+            connection.execute("ROLLBACK TO view")
+            self.undone()
+            place = (read.stored.journal, read.stored.seq, "projection-failed", str(error))
+            connection.execute(NOTE, (*place, read.at_ms))
+        connection.execute("RELEASE view")
+
+    def delivered(
+        self, connection: Connection, identity: Identity, rows: Sequence[DeliveredRow], sign: int
+    ) -> None:
+        """Follow the delivered mark in the tally of days."""
+        tally.follow(connection, identity, rows, sign)
+
+    def _project(self, connection: Connection, read: ReadEvent) -> None:
+        kind, subject = read.event.kind, read.event.subject
+        if kind in DOSSIER_CREATING:
+            self._received(connection, read)
+        elif kind in standing.KINDS:
+            standing.keep(connection, read)
+            self.desk_changes += 1
+        elif kind in self._steps:
+            self._steps[kind](connection, read)
+        elif subject is not None:
+            self._told(connection, read, subject)
+        elif kind.startswith("visit."):
+            self.visits.create(connection, read)
+            self._name(connection, read.stored)
+            if kind == "visit.checked_in":
+                counts.add(connection, read.at_ms, counts.CHECKED_IN)
+
+    def _received(self, connection: Connection, read: ReadEvent) -> None:
+        if self.dossiers.create(connection, read) is None:
+            raise ValueError("no dossier")
+        self._name(connection, read.stored)
+        counts.add(connection, read.at_ms, counts.RECEIVED)
+
+    def _name(self, connection: Connection, event: StoredEvent) -> None:
+        key = stored.subject_key(chain.event_id(event.hash))
+        connection.execute("INSERT INTO subject VALUES (?, ?)", (key, event.pos))
+
+    def _told(self, connection: Connection, read: ReadEvent, subject: int | str) -> None:
+        """An event about something that another event created."""
+        no = self._subject_pos(connection, read.stored, subject)
+        if no is None:
+            raise Refusal("dossier-unknown", str(subject))
+        if read.event.kind.startswith("visit."):
+            if not visit_exists(connection, no):
+                raise Refusal("visit-unknown", str(subject))
+            self.visits.end(connection, no, read)
+        elif exists(connection, no):
+            self._changed(connection, no, read)
+
+    def _changed(self, connection: Connection, no: int, read: ReadEvent) -> None:
+        before, after = self.dossiers.extend(connection, no, read)
+        if after.state == "returned" and before.state != "returned":
+            counts.add(connection, read.at_ms, counts.RETURNED)
+
+    def _province_dossier(self, connection: Connection, read: ReadEvent) -> None:
+        """What the province says about a dossier, which it may name by id, code or book."""
+        assert isinstance(read.body, NumbersMapped | DossierProgressed)  # noqa: S101 - by kind
+        no = find(connection, read.body.dossier)
+        if no is None:
+            raise Refusal("dossier-unknown", read.body.dossier)
+        self._changed(connection, no, read)
+
+    def _declined(self, connection: Connection, read: ReadEvent) -> None:
+        connection.execute("INSERT INTO declined VALUES (?)", (read.stored.pos,))
+        counts.add(connection, read.at_ms, counts.DECLINED)
+
+    def _rejected(self, connection: Connection, read: ReadEvent) -> None:
+        assert isinstance(read.body, EventRejected)  # noqa: S101 - by kind
+        row = connection.execute(
+            "SELECT e.pos FROM journal j JOIN event e ON e.journal = j.no"
+            " WHERE j.id = ? AND j.side = 'office' AND e.seq = ?",
+            (bytes.fromhex(read.body.journal), read.body.seq),
+        ).fetchone()
+        if row is None:
+            raise LookupError(f"event {read.body.seq}")
+        connection.execute(
+            "INSERT OR REPLACE INTO rejected VALUES (?, ?, ?, ?)",
+            (row[0], read.body.code, read.body.detail, read.stored.pos),
+        )
+
+    def _subject_pos(
+        self, connection: Connection, event: StoredEvent, subject: int | str
+    ) -> int | None:
+        if isinstance(subject, str):
+            id_ = stored.parse_id(subject)
+            return None if id_ is None else stored.pos_of_id(connection, id_)
+        last = self.dossiers.last
+        if last is not None and (last.first.journal, last.first.seq) == (event.journal, subject):
+            return last.no
+        return stored.pos_of(connection, event.journal, subject)
+
+
+def create(connection: Connection) -> None:
+    """Make all tables of the views, empty."""
+    for statement in TABLES.values():
+        connection.execute(statement)
+    for name, what in INDEXES.items():
+        connection.execute(f"CREATE INDEX {name} ON {what}")
+
+
+def _time(at: str) -> int | None:
+    try:
+        return wire_event.parse_time(at)
+    except Malformed:
+        return None

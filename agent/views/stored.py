@@ -1,0 +1,116 @@
+"""Reading events as the views need them: where they stand, and what they say."""
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+from uuid import UUID
+
+import msgspec
+
+from agent.journal.database import Connection
+from records.events import UnknownKind, decode_body
+from wire import chain
+from wire import event as wire_event
+from wire.event import Event
+from wire.problems import Malformed, Refusal
+
+COLUMNS: Final = "e.pos, e.journal, e.seq, e.hash, e.body"
+
+
+class StoredEvent(NamedTuple):
+    """One event as it lies in the file. `data` is None once its retention is over."""
+
+    pos: int
+    journal: int
+    seq: int
+    hash: bytes
+    data: bytes | None
+
+    @property
+    def id(self) -> UUID:
+        """The event's id."""
+        return chain.event_id(self.hash)
+
+
+class ReadEvent(NamedTuple):
+    """A stored event with its members; `body` is None when this version cannot read it."""
+
+    stored: StoredEvent
+    event: Event
+    at_ms: int
+    body: msgspec.Struct | None
+
+
+def read(stored: StoredEvent) -> ReadEvent | None:
+    """Read a stored event's members; None when there are none to read (poison, or forgotten)."""
+    if stored.data is None:
+        return None
+    try:
+        event = wire_event.decode(stored.data)
+        at_ms = wire_event.parse_time(event.at)
+    except Malformed:
+        return None
+    return ReadEvent(stored, event, at_ms, body_or_none(event))
+
+
+def body_or_none(event: Event) -> msgspec.Struct | None:
+    """Decode the body of an event; None when the kind is not known here or the body is wrong."""
+    try:
+        return decode_body(event.kind, event.body)
+    except (UnknownKind, Refusal):
+        return None
+
+
+def at(connection: Connection, pos: int) -> StoredEvent | None:
+    """The event at a position."""
+    row = connection.execute(f"SELECT {COLUMNS} FROM event e WHERE pos = ?", (pos,)).fetchone()  # noqa: S608
+    return StoredEvent(*row) if row else None
+
+
+def between(connection: Connection, after_pos: int, count: int) -> list[StoredEvent]:
+    """Up to `count` events of both journals behind a position, in their order of arrival."""
+    rows = connection.execute(
+        f"SELECT {COLUMNS} FROM event e WHERE pos > ? ORDER BY pos LIMIT ?",  # noqa: S608
+        (after_pos, count),
+    )
+    return [StoredEvent(*row) for row in rows]
+
+
+def pos_of(connection: Connection, journal: int, seq: int) -> int | None:
+    """Position of an event of a journal."""
+    row = connection.execute(
+        "SELECT pos FROM event WHERE journal = ? AND seq = ?", (journal, seq)
+    ).fetchone()
+    return int(row[0]) if row else None
+
+
+def subject_key(id_: UUID) -> int:
+    """The short form under which a subject is looked up: the id's first 8 bytes, signed."""
+    return int.from_bytes(id_.bytes[:8], "big", signed=True)
+
+
+def pos_of_id(connection: Connection, id_: UUID) -> int | None:
+    """Position of the creating event with that id; the short form finds, the hash decides."""
+    for pos, hash_ in connection.execute(
+        "SELECT s.pos, e.hash FROM subject s JOIN event e ON e.pos = s.pos WHERE s.key = ?",
+        (subject_key(id_),),
+    ):
+        if chain.event_id(hash_) == id_:
+            return int(pos)
+    return None
+
+
+def parse_id(text: str) -> UUID | None:
+    """A UUID as people and programs write it, None when the text is none."""
+    if len(text) != 36:
+        return None
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def all_between(connection: Connection, after_pos: int, count: int) -> Iterator[StoredEvent]:
+    """Every event behind a position, read `count` at a time."""
+    while rows := between(connection, after_pos, count):
+        yield from rows
+        after_pos = rows[-1].pos
