@@ -82,10 +82,10 @@ async def lend_numbers(
     if await incidents.unsettled(conn, place.office_id, place.device_id, BOX_CHANGED):
         return each
     office = await offices.locked(conn, place.office_id)
-    found = await leases.renew(conn, place, office.code, today, left_today)
-    if not found:
+    lease = await leases.renew(conn, place, office.code, today, left_today)
+    if lease is None:
         return each
-    written = [desk.write(_leased(item), now_ms) for item in found]
+    written = [desk.write(_leased(lease), now_ms)]
     return (await desk.append(conn, [(each, written)], now_ms))[0]
 
 

@@ -36,6 +36,7 @@ from wire.statements import Receipt
 from wire.turns import TurnJudgement
 
 IDLE_SPREAD_S = 600  # at most twice an hour, and a province's offices apart from each other
+AT_ONCE_S = 1  # 0 says nothing
 PENDING_POLL_S = 60  # a person is comparing the new device's name just now
 PROBLEMS_MAX = 200
 
@@ -268,7 +269,7 @@ def _next_after(this: _Exchange, contact: Contact, *, want_days: bool) -> int:
     left = this.request.up.head.seq > contact.receipt.seq
     refused = contact.verdict in ("quarantined", "revoked")
     if (left or want_days or not this.turn.current) and not refused:
-        return 0
+        return AT_ONCE_S
     if this.device.state == "pending":
         return PENDING_POLL_S
     return IDLE_POLL_S + this.ctx.jitter.randrange(IDLE_SPREAD_S)

@@ -1,8 +1,8 @@
 """Serials and volumes handed to journals, so that no number is ever given out twice.
 
-On each day of a lease its serials belong to one journal of the office; a volume of the register
-book belongs to one journal for its year (the numbers are leased because Decree 61/2018 art. 26
-lets only the province issue them). Leases renew by themselves, well before they run out.
+On each day of a lease its serials belong to one journal of the office, and a volume of the register
+book belongs to one journal for good. The numbers are leased because Decree 61/2018 art. 26 lets
+only the province issue them. Leases renew by themselves, well before they run out.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LEASE_DAYS = 30
 RENEW_DAYS = 15  # half a lease: an office may be offline for two weeks and still have numbers
 LEFT_MIN = 200  # of today's serials; below it one more range is leased
 SLOT = 1_000  # serials 1-999, 1001-1999 …: a range never crosses a thousand
-SLOTS_MAX = 1_000
+RANGES_MAX = 20  # a journal's ranges for one day; nobody receives 20,000 dossiers a day
 WIDTH_MIN = 4
 ONE_DAY = timedelta(days=1)
 
@@ -42,27 +42,21 @@ def is_due(place: Place, today: date, left_today: int | None) -> bool:
 
 async def renew(
     conn: AsyncConnection, place: Place, prefix: str, today: date, left_today: int | None
-) -> list[Lease]:
-    """Return the leases a journal gets now (mostly none), already stored.
+) -> Lease | None:
+    """Return the lease a journal gets now, already stored; None when it has enough.
 
     `prefix` is the office's code, `left_today` what the device says is left of today's serials.
-    The office's row must be locked. A lease never crosses a year, because a volume does not.
+    The office's row must be locked.
     """
     held = await _held(conn, place, prefix, today)
-    found: list[Lease] = []
-    wanted = today + timedelta(days=LEASE_DAYS - 1)
     if held.last_day is None or held.last_day < today + timedelta(days=RENEW_DAYS):
         first = today if held.last_day is None else held.last_day + ONE_DAY
-        while first <= wanted:
-            last = min(wanted, date(first.year, 12, 31))
-            found.append(await _lease(conn, place, prefix, first, last))
-            first = last + ONE_DAY
-        until = wanted.isoformat()
-        await conn.execute(journal.update().where(place.row).values(leased_until=until))
-    elif left_today is not None and left_today < LEFT_MIN and held.ranges_today < SLOTS_MAX:
-        last = min(held.last_day, date(today.year, 12, 31))
-        found.append(await _lease(conn, place, prefix, today, last))
-    return found
+        last = today + timedelta(days=LEASE_DAYS - 1)
+        await conn.execute(journal.update().where(place.row).values(leased_until=last.isoformat()))
+        return await _lease(conn, place, prefix, first, last)
+    if left_today is not None and left_today < LEFT_MIN and held.ranges_today < RANGES_MAX:
+        return await _lease(conn, place, prefix, today, held.last_day)
+    return None
 
 
 async def _held(conn: AsyncConnection, place: Place, prefix: str, today: date) -> _Held:
@@ -89,7 +83,7 @@ async def _lease(
 ) -> Lease:
     start = await _free_slot(conn, place.office_id, prefix, first, last) * SLOT + 1
     end = start + SLOT - 2
-    volume = await _volume(conn, place, first.year)
+    volume = await _volume(conn, place)
     width = max(WIDTH_MIN, len(str(end)))
     await conn.execute(
         lease.insert().values(
@@ -136,12 +130,12 @@ async def _free_slot(
     return next(slot for slot in range(len(taken) + 1) if slot not in taken)
 
 
-async def _volume(conn: AsyncConnection, place: Place, year: int) -> int:
-    """Return the journal's volume of that year, opening the next one when it has none."""
-    of_year = (book_volume.c.office_id == place.office_id) & (book_volume.c.year == year)
+async def _volume(conn: AsyncConnection, place: Place) -> int:
+    """Return the journal's volume, opening the office's next one when it has none."""
+    of_office = book_volume.c.office_id == place.office_id
     own = await conn.execute(
         select(book_volume.c.volume).where(
-            of_year,
+            of_office,
             book_volume.c.journal_id == place.journal_id,
             book_volume.c.device_id == place.device_id,
         )
@@ -149,12 +143,11 @@ async def _volume(conn: AsyncConnection, place: Place, year: int) -> int:
     held = own.scalar()
     if held is not None:
         return int(held)
-    highest = await conn.execute(select(func.max(book_volume.c.volume)).where(of_year))
+    highest = await conn.execute(select(func.max(book_volume.c.volume)).where(of_office))
     volume = int(highest.scalar() or 0) + 1
     await conn.execute(
         book_volume.insert().values(
             office_id=place.office_id,
-            year=year,
             volume=volume,
             device_id=place.device_id,
             journal_id=place.journal_id,

@@ -107,25 +107,28 @@ def create_app(context: ServerContext) -> Litestar:
 async def run(config: Config) -> None:
     """Serve until SIGINT or SIGTERM."""
     context = await open_context(config)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            create_app(context),
-            host=config.host,
-            port=config.port,
-            http="httptools",
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            date_header=False,
-            server_header=False,
-            timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=STOP_S,
-            ssl_certfile=config.tls_cert,
-            ssl_keyfile=config.tls_key,
-        )
+    await uvicorn.Server(uvicorn_config(context)).serve()
+
+
+def uvicorn_config(context: ServerContext) -> uvicorn.Config:
+    """Return how the application is served: quiet headers, connections kept for an hour."""
+    config = context.config
+    return uvicorn.Config(
+        create_app(context),
+        host=config.host,
+        port=config.port,
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        date_header=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=STOP_S,
+        ssl_certfile=config.tls_cert,
+        ssl_keyfile=config.tls_key,
     )
-    await server.serve()
 
 
 def _routes(module: str) -> Sequence[ControllerRouterHandler]:

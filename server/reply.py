@@ -21,7 +21,7 @@ from wire.limits import EVENTS_PACKED_BYTES_MAX
 from wire.plaintext import Down, History
 from wire.statements import Receipt
 
-ENVELOPE_BYTES = 2_048  # COSE, HPKE, the receipt statement and the fixed members
+ENVELOPE_BYTES = 1_536  # COSE, HPKE and the heads of the blocks
 SMALL_PLAIN_BYTES = 64 << 10  # up to here level 19 takes less time than a slow link saves
 LEVEL_SMALL, LEVEL_LARGE = 19, 9
 
@@ -52,20 +52,20 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 def seal(answer: Answer, sealing_key: bytes, keys: ServerKeys, codecs: Sequence[int]) -> bytes:
     """Return the full message that answers, within its budget if that is possible at all."""
-    down = answer.down
-    room = min(answer.budget - ENVELOPE_BYTES, EVENTS_PACKED_BYTES_MAX)
+    statement = statements.sign(answer.receipt, keys.signing) if answer.receipt else None
+    down = msgspec.structs.replace(answer.down, statement=statement or answer.down.statement)
+    taken = ENVELOPE_BYTES + len(plaintext.encode_down(down))
+    room = min(answer.budget - taken, EVENTS_PACKED_BYTES_MAX)
     codec = max(set(codecs) & set(CODECS), default=0)
     history = _history(answer.past, room, codec) if answer.past else None
     if history is not None:
         room -= len(history.events.data)
     events, more = _desk_events(answer.desk, room, codec)
-    statement = statements.sign(answer.receipt, keys.signing) if answer.receipt else down.statement
     filled = msgspec.structs.replace(
         down,
-        statement=statement,
         events=events,
         history=history,
-        next_after=0 if more else down.next_after,
+        next_after=1 if more else down.next_after,
     )
     return message.seal_full(
         plaintext.encode_down(filled),

@@ -44,12 +44,13 @@ async def exchange_route(request: Request[Any, Any, State]) -> Response[bytes]:
 
 
 @post("/v1/enrolments", status_code=200, include_in_schema=False)
-async def enrolment_route(request: Request[Any, Any, State], ticket: str = "") -> Response[bytes]:
+async def enrolment_route(request: Request[Any, Any, State]) -> Response[bytes]:
     """Take the first message of a new device and answer it."""
     context = _context(request)
     try:
         if request.headers.get("content-type") != MEDIA_TYPE:
             raise Refusal("media-type-unknown")
+        ticket = str(request.query_params.get("ticket", ""))
         body = await _body(request, ENROLMENT_BYTES_MAX)
         return _message(await enrol(context, _ticket_id(ticket), body, _address(request)))
     except Refusal as refusal:

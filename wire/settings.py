@@ -74,8 +74,9 @@ def read(source: str, kind: type[T], *, remedies: Mapping[str, Text] | None = No
 
 def _mistakes(data: object, kind: Any, path: Path) -> Iterator[tuple[Path, Text, Text]]:
     """Walk value and type together; yield (path, what is wrong, what to do)."""
-    if isinstance(data, dict) and isinstance(kind, type) and issubclass(kind, Struct):
-        yield from _table_mistakes(data, kind, path)
+    table = _table(kind)
+    if isinstance(data, dict) and table is not None:
+        yield from _table_mistakes(data, table, path)
         return
     element = _element(kind)
     if isinstance(data, list) and element is not None:
@@ -118,6 +119,14 @@ def _table_mistakes(
                 Text(vi="Thiếu mục cấu hình này", en="This setting is missing"),
                 Text(vi=f"Thêm dòng: {name} = …", en=f"Add a line: {name} = …"),
             )
+
+
+def _table(kind: Any) -> type[Struct] | None:
+    """Return the Struct a type is, alone or beside None."""
+    for each in get_args(kind) or (kind,):
+        if isinstance(each, type) and issubclass(each, Struct):
+            return each
+    return None
 
 
 def _element(kind: Any) -> Any | None:

@@ -271,12 +271,12 @@ lease = Table(
     _int("volume"),
 )
 
-# A volume of the register book belongs to one journal.
+# A volume of the register book belongs to one journal, in every year: an office that is cut off
+# over the turn of the year goes on in the volume it has.
 book_volume = Table(
     "book_volume",
     METADATA,
     _bytes("office_id", 16, key=True),
-    _int("year", key=True),
     _int("volume", key=True),
     _bytes("device_id", 32),
     _bytes("journal_id", 16),

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
-import asyncpg
+import asyncpg  # type: ignore[import-untyped]
 import pytest
 
 from server.config import Config
@@ -52,10 +52,11 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if identity:
         os.chown(folder, identity["user"], identity["group"])
     data = str(folder / "data")
-    quiet: dict[str, Any] = {"check": True, "capture_output": True, "cwd": "/", **identity}
+    quiet: dict[str, Any] = {"capture_output": True, "cwd": "/", **identity}
     try:
         subprocess.run(
             [initdb, "-D", data, "-A", "trust", "-U", "commune", "-E", "UTF8", "--locale=C"],
+            check=True,
             **quiet,
         )
         with socket.socket() as free:
@@ -76,7 +77,7 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         try:
             yield f"127.0.0.1:{port}"
         finally:
-            subprocess.run([pg_ctl, "-D", data, "-m", "immediate", "stop"], **quiet)
+            subprocess.run([pg_ctl, "-D", data, "-m", "immediate", "stop"], check=True, **quiet)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

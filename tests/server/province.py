@@ -9,6 +9,8 @@ from hashlib import sha256
 from pathlib import Path
 from random import Random
 
+import msgspec
+
 from server.config import Config
 from server.context import Projector, ServerContext
 from server.enrolment import enrol, issue_ticket
@@ -29,6 +31,9 @@ from wire.statements import DeviceRecord, Province, sign
 from wire.turns import NO_TURN
 
 NOW_MS = 1_795_222_800_000  # 2026-11-21 08:00 in Viet Nam
+
+
+NOWHERE = Head(0, bytes(32))
 
 
 class FakeClock:
@@ -129,7 +134,7 @@ class Device:
     events: list[bytes] = field(default_factory=list)
     heads: list[Head] = field(default_factory=list)
     desk_events: list[bytes] = field(default_factory=list)
-    desk_head: Head = Head(0, bytes(32))
+    desk_head: Head = NOWHERE
     turn: bytes = NO_TURN
     box: bytes = bytes(24)
     clock: str = "trusted"
@@ -225,8 +230,6 @@ class Device:
 
 
 def replace_members(event: Event, members: dict[str, object]) -> Event:
-    import msgspec
-
     return msgspec.structs.replace(event, **members)
 
 

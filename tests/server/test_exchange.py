@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from random import Random
+from typing import Any
 
 import msgspec
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records import synthetic_journal
 from server.context import ServerContext
@@ -126,7 +128,7 @@ async def test_a_hole_is_a_gap(ctx: ServerContext, device: Device) -> None:
     await device.sync(1, 2)
     down = await device.sync(5, 6)
     assert (down.verdict, down.have, down.receipt) == ("gap", 2, device.place(2))
-    assert down.next_after == 0
+    assert down.next_after == 1
     assert await held(ctx) == device.events[:2]
 
 
@@ -227,7 +229,7 @@ async def test_an_unknown_kind_is_no_poison(device: Device, seen: Seen) -> None:
 async def test_a_projection_that_fails_is_a_problem_of_its_events(
     ctx: ServerContext, device: Device, monkeypatch: pytest.MonkeyPatch, seen: Seen
 ) -> None:
-    async def broken(conn: sa.ext.asyncio.AsyncConnection, *_rest: object) -> list[object]:
+    async def broken(conn: AsyncConnection, *_rest: object) -> list[object]:
         await conn.execute(
             incident.insert().values(
                 office_id=b"x" * 16, incident_id=b"y" * 16, kind="half", detail="", at_ms=1
@@ -259,7 +261,7 @@ async def test_times_are_corrected_once_the_boot_is_known(
     device: Device, seen: Seen, clock: FakeClock
 ) -> None:
     boot = b"\x01" * 8
-    members: dict[str, object] = {"clock": "unsynced", "boot": boot.hex(), "mono": 5}
+    members: dict[str, Any] = {"clock": "unsynced", "boot": boot.hex(), "mono": 5}
     device.now = 0
     device.note(**members)
     device.now = NOW_MS
@@ -297,7 +299,7 @@ async def test_a_stale_message_is_stored_and_otherwise_ignored(
 async def test_more_to_send_is_asked_for_at_once_and_idle_is_spread(device: Device) -> None:
     for _ in range(4):
         device.note()
-    assert (await device.sync(1, 2)).next_after == 0
+    assert (await device.sync(1, 2)).next_after == 1
     idle = {(await device.sync(3)).next_after for _ in range(5)}
     assert min(idle) >= 1_800
     assert len(idle) > 1
@@ -347,12 +349,15 @@ async def test_own_events_are_given_back(ctx: ServerContext, device: Device) -> 
     await device.sync()
     down = await device.sync(41, fetch=Fetch(device.device_id, device.journal, 11))
     assert down.history is not None
-    assert [item.event for item in unpack(down.history.events)] == device.events[10:]
-    few = await device.sync(41, fetch=Fetch(device.device_id, device.journal, 1), budget=4_096)
+    assert [item.event for item in unpack(down.history.events)] == device.events[10:40]
+    for _ in range(40):
+        device.note(Random(len(device.events)).randbytes(100).hex())
+    await device.sync(41)
+    few = await device.sync(81, fetch=Fetch(device.device_id, device.journal, 1), budget=4_096)
     assert few.history is not None
     given = [item.event for item in unpack(few.history.events)]
     assert given == device.events[: len(given)]
-    assert 0 < len(given) < 40
+    assert 0 < len(given) < 80
 
 
 async def test_other_peoples_events_are_not(ctx: ServerContext, device: Device) -> None:
@@ -428,7 +433,7 @@ async def test_a_report_is_kept_and_its_days_are_asked_for_when_they_differ(
     other = facts | {"days_digest": days_digest(rows[:-1]).hex()}
     packed = compress(msgspec.json.encode(other), 1, 3)
     down = await device.sync(21, report=packed)
-    assert (down.want_days, down.next_after) == (True, 0)
+    assert (down.want_days, down.next_after) == (True, 1)
     down = await device.sync(21, report=packed, days=encode_days(rows[:-1]))
     assert not down.want_days
     async with ctx.store.read() as conn:

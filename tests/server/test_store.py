@@ -9,7 +9,7 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 from server.config import Config
 from server.context import ServerContext
 from server.main import open_database
-from server.store.migrate import SchemaNewer, SchemaOlder, check, differences, metadata
+from server.store.migrate import MIGRATIONS, SchemaNewer, SchemaOlder, check, differences, metadata
 from server.store.positions import assign, read_feed
 from server.store.tables import PROVINCE, office
 
@@ -55,17 +55,14 @@ async def test_an_older_schema_asks_for_migrate(ctx: ServerContext) -> None:
     async with ctx.store.write() as conn:
         await conn.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
         await conn.exec_driver_sql("DELETE FROM alembic_version WHERE version_num <> '0001'")
-    current = metadata().tables.keys() <= set(_first_tables())
-    if current:
+    if _newest() == "0001":
         pytest.skip("there is only one revision so far")
     with pytest.raises(SchemaOlder):
         await check(ctx.store)
 
 
-def _first_tables() -> list[str]:
-    from server.store.tables import __all__ as names
-
-    return [*names, "user_account"]
+def _newest() -> str:
+    return max(path.name[:4] for path in (MIGRATIONS / "versions").glob("0*.py"))
 
 
 async def test_a_wrong_key_opens_nothing(config: Config, ctx: ServerContext) -> None:

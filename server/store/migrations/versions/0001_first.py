@@ -18,11 +18,10 @@ def upgrade() -> None:
     op.create_table(
         "book_volume",
         sa.Column("office_id", sa.LargeBinary(length=16), nullable=False),
-        sa.Column("year", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("volume", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("device_id", sa.LargeBinary(length=32), nullable=False),
         sa.Column("journal_id", sa.LargeBinary(length=16), nullable=False),
-        sa.PrimaryKeyConstraint("office_id", "year", "volume", name=op.f("pk_book_volume")),
+        sa.PrimaryKeyConstraint("office_id", "volume", name=op.f("pk_book_volume")),
     )
     op.create_table(
         "boot_clock",
