@@ -48,7 +48,7 @@ def applied(
     for path, value in changes.items():
         head, _, member = path.partition(".")
         if path in _OWN:
-            replaced[path] = 1 if path == "sets" and value is None else value
+            replaced[path] = msgspec.convert(value, CORRECTABLE[path])
         elif path in CORRECTABLE:
             parts.setdefault(head, {})[member] = value
     if "applicant" in parts:

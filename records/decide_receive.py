@@ -171,8 +171,15 @@ def _paper_errors(
     if facts.owns_volume(paper.volume):
         errors.append(wrong("paper.volume", "paper_volume_leased", volume=paper.volume))
     elif facts.book_taken(filed.year, paper.volume, paper.number):
-        place = {"number": paper.number, "volume": paper.volume, "year": filed.year}
-        errors.append(wrong("paper.number", "paper_number_taken", **place))
+        errors.append(
+            wrong(
+                "paper.number",
+                "paper_number_taken",
+                number=paper.number,
+                volume=paper.volume,
+                year=filed.year,
+            )
+        )
     return errors
 
 

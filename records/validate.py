@@ -77,8 +77,8 @@ def check_texts(value: Any, path: str, errors: Errors, *, several_lines: bool = 
                 lines = name in SEVERAL_LINES
                 check_texts(getattr(value, field.name), place, errors, several_lines=lines)
         case tuple():
-            for place, item in enumerate(value):
-                check_texts(item, f"{path}[{place}]", errors)
+            for index, item in enumerate(value):
+                check_texts(item, f"{path}[{index}]", errors)
         case dict():
             for name, item in value.items():
                 lines = name in SEVERAL_LINES

@@ -1,0 +1,318 @@
+"""The dossier report: every dossier counts once on each side of the sum."""
+
+import random
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from records.calendar import OFFICE_ZONE
+from records.events import decode_body
+from records.moment import to_ms
+from records.statistics import (
+    COLUMNS,
+    GROUPS,
+    Completeness,
+    Declined,
+    Group,
+    History,
+    Statistics,
+    StatisticsRow,
+    Told,
+    history,
+    months,
+    statistics,
+)
+from tests.records.office import APPLICANT, Office
+from wire.problems import Refusal
+
+ALL_HERE = Completeness(offices=1, heard=1)
+FIELDS = {"1.001193": "Hộ tịch", "1.000001": "Đất đai", "2.000815": "Chứng thực"}
+RESOLVE: dict[str, Any] = {"result": {"kind": "paper"}}
+
+
+def ms(text: str) -> int:
+    return to_ms(datetime.fromisoformat(f"{text}:00+07:00"))
+
+
+def histories(office: Office, name: str = "H26.107") -> list[History]:
+    told: dict[int, list[Told]] = {}
+    for written in office.journal:
+        assert isinstance(written.subject, int)
+        if written.kind != "dossier.declined":
+            event = Told(written.kind, decode_body(written.kind, written.body), written.at_ms)
+            told.setdefault(written.subject, []).append(event)
+    return [history(name, events) for events in told.values()]
+
+
+def declined(office: Office) -> list[Declined]:
+    return [
+        Declined("H26.107", msgspec.json.decode(written.body)["procedure_code"], written.at_ms)
+        for written in office.journal
+        if written.kind == "dossier.declined"
+    ]
+
+
+def report(
+    office: Office, first: str, last: str, *, group: Sequence[Group] = (), now: str = ""
+) -> Statistics:
+    return statistics(
+        histories(office),
+        declined(office),
+        first_day=date.fromisoformat(first),
+        last_day=date.fromisoformat(last),
+        now_ms=ms(now) if now else office.now_ms,
+        field_of=FIELDS.get,
+        completeness=ALL_HERE,
+        group=group,
+    )
+
+
+def figures(row: StatisticsRow) -> dict[str, Any]:
+    return {name: value for name, value in msgspec.structs.asdict(row).items() if value}
+
+
+def balanced(row: StatisticsRow) -> bool:
+    ended = row.resolved_early + row.resolved_on_time + row.resolved_late
+    ended += row.refused + row.withdrawn + row.stopped
+    left = row.pending_in_time + row.pending_late + row.waiting_for_papers
+    return row.carried_in + row.received == ended + left
+
+
+def do(office: Office, command: str, number: int = 1, **members: Any) -> None:
+    office.submit(command, dossier=f"2026/1/{number}", **members)
+
+
+def test_the_columns_are_those_of_the_interface_page() -> None:
+    counted = [
+        *("carried_in", "received", "supplement_rounds"),
+        *("resolved_early", "resolved_on_time", "resolved_late"),
+        *("refused", "withdrawn", "stopped"),
+        *("pending_in_time", "pending_late", "waiting_for_papers", "declined"),
+        *("returned_direct", "returned_online", "returned_postal", "fees_vnd", "overrides"),
+    ]
+    assert list(COLUMNS) == ["office", "field", "procedure_code", "channel", *counted]
+
+
+@pytest.mark.parametrize(
+    ("resolved", "figure"),
+    [
+        ("2026-11-27T09:00", "resolved_early"),
+        ("2026-11-30T20:00", "resolved_on_time"),
+        ("2026-12-01T07:00", "resolved_late"),
+    ],
+)
+def test_early_on_time_and_late_are_matters_of_dates(resolved: str, figure: str) -> None:
+    office = Office()
+    office.receive()
+    office.now_ms = ms(resolved)
+    do(office, "dossier.resolve", **RESOLVE)
+    totals = report(office, "2026-11-01", "2026-12-31").totals
+    assert figures(totals) == {"received": 1, figure: 1}
+
+
+def test_what_was_open_is_carried_into_the_next_period() -> None:
+    office = Office()
+    office.receive()
+    office.now_ms = ms("2026-12-02T09:00")
+    do(office, "dossier.refuse", reason="Không đủ điều kiện")
+    november = report(office, "2026-11-01", "2026-11-30").totals
+    december = report(office, "2026-12-01", "2026-12-31").totals
+    assert figures(november) == {"received": 1, "pending_in_time": 1}
+    assert figures(december) == {"carried_in": 1, "refused": 1}
+    assert report(office, "2027-01-01", "2027-01-31", now="2027-02-01T00:00").rows == ()
+
+
+def test_what_waits_is_in_time_or_late_or_with_the_applicant() -> None:
+    office = Office()
+    for _ in range(3):
+        office.receive()
+    do(office, "dossier.request_supplement", 2, papers=["Giấy chứng sinh"], reason="Thiếu")
+    do(office, "dossier.extend", 3, due_at="2026-12-30T17:00:00+07:00", reason="Xác minh")
+    totals = report(office, "2026-11-01", "2026-12-31", now="2026-12-05T09:00").totals
+    assert figures(totals) == {
+        "received": 3,
+        "supplement_rounds": 1,
+        "pending_late": 1,
+        "pending_in_time": 1,
+        "waiting_for_papers": 1,
+    }
+
+
+def test_declined_money_returns_and_overrides_are_counted_apart() -> None:
+    office = Office()
+    office.submit("dossier.decline", procedure_code="1.001193", reason="Thiếu", form="02")
+    override = {"reason": "Người cao tuổi", "supervisor": "hoa.tt"}
+    for by in ("direct", "online", "postal", "official_mail"):
+        office.receive("1.001193", override=override)
+        number = len(office.dossiers)
+        do(office, "dossier.pay", number, name="Lệ phí", amount_vnd=8_000, by="cash")
+        do(office, "dossier.resolve", number, **RESOLVE)
+        do(office, "dossier.return", number, by=by)
+    assert figures(report(office, "2026-11-20", "2026-11-20").totals) == {
+        "received": 4,
+        "resolved_on_time": 4,
+        "declined": 1,
+        "returned_direct": 1,
+        "returned_online": 1,
+        "returned_postal": 2,
+        "fees_vnd": 32_000,
+        "overrides": 4,
+    }
+
+
+def test_rows_are_kept_apart_as_asked_and_named() -> None:
+    office = Office()
+    for code in ("1.001193", "1.000001", "1.001193"):
+        office.receive(code)
+    office.submit("dossier.decline", procedure_code="2.000815", reason="Thiếu", form="03")
+    rows = report(office, "2026-11-20", "2026-11-20", group=("field",)).rows
+    assert [(row.field, row.received, row.declined) for row in rows] == [
+        ("Chứng thực", 0, 1),
+        ("Hộ tịch", 2, 0),
+        ("Đất đai", 1, 0),
+    ]
+    assert {row.office for row in rows} == {None}
+    whole = report(office, "2026-11-20", "2026-11-20", group=GROUPS).rows
+    assert [(row.office, row.procedure_code, row.channel) for row in whole] == [
+        ("H26.107", "2.000815", "direct"),
+        ("H26.107", "1.001193", "direct"),
+        ("H26.107", "1.000001", "direct"),
+    ]
+
+
+def test_by_month_each_month_carries_into_the_next() -> None:
+    office = Office()
+    office.receive()
+    office.now_ms = ms("2027-01-15T09:00")
+    do(office, "dossier.withdraw", reason="Rút")
+    found = report(office, "2026-11-10", "2027-01-31", group=("month",))
+    assert [(row.month, figures(row)) for row in found.rows] == [
+        ("2026-11", {"month": "2026-11", "received": 1, "pending_in_time": 1}),
+        ("2026-12", {"month": "2026-12", "carried_in": 1, "pending_late": 1}),
+        ("2027-01", {"month": "2027-01", "carried_in": 1, "withdrawn": 1}),
+    ]
+    assert figures(found.totals) == {"received": 1, "withdrawn": 1}
+
+
+def test_months_are_cut_at_their_ends() -> None:
+    assert months(date(2026, 11, 10), date(2027, 1, 2)) == (
+        (date(2026, 11, 10), date(2026, 11, 30)),
+        (date(2026, 12, 1), date(2026, 12, 31)),
+        (date(2027, 1, 1), date(2027, 1, 2)),
+    )
+
+
+def test_the_document_bears_the_names_of_the_interface_page() -> None:
+    document = msgspec.to_builtins(report(Office(), "2026-11-01", "2026-11-30"))
+    assert document.keys() == {"from", "to", "generated_at", "completeness", "rows", "totals"}
+    assert document["completeness"] == {"offices": 1, "in": 1, "silent": ()}
+
+
+def test_an_event_that_clashed_is_not_counted() -> None:
+    office = Office()
+    office.receive()
+    do(office, "dossier.withdraw", reason="Rút")
+    body = decode_body("dossier.returned", b'{"by":"direct"}')
+    office.append("dossier.returned", 1, body)
+    office.append("dossier.returned", 1, body)
+    assert report(office, "2026-11-20", "2026-11-20").totals.returned_direct == 1
+
+
+def test_a_dossier_the_province_gave_back_without_a_result_counts_as_resolved() -> None:
+    assigned = {
+        "procedure_code": "1.001193",
+        "channel": "online",
+        "return_channel": "online",
+        "applicant": APPLICANT,
+        "holder": "province",
+    }
+    office = Office()
+    for kind, subject, body in (
+        ("dossier.assigned", None, assigned),
+        ("dossier.progressed", 1, {"dossier": "x", "state": "returned"}),
+    ):
+        office.append(kind, subject, decode_body(kind, msgspec.json.encode(body)))
+    totals = report(office, "2026-11-20", "2026-11-20").totals
+    assert (totals.received, totals.resolved_on_time) == (1, 1)
+
+
+def test_a_history_needs_an_event() -> None:
+    with pytest.raises(ValueError, match="event"):
+        history("H26.107", [])
+
+
+MOVES: dict[str, dict[str, Any]] = {
+    "dossier.request_supplement": {"papers": ["Giấy chứng sinh"], "reason": "Thiếu"},
+    "dossier.supplement": {"documents": []},
+    "dossier.forward": {"to": "Địa chính", "holder": "office"},
+    "dossier.resolve": RESOLVE,
+    "dossier.refuse": {"reason": "x"},
+    "dossier.stop": {"reason": "x"},
+    "dossier.withdraw": {"reason": "x"},
+    "dossier.extend": {"due_at": "2026-12-30T17:00:00+07:00", "reason": "x"},
+    "dossier.return": {"by": "direct"},
+    "dossier.pay": {"name": "Lệ phí", "amount_vnd": 1_000, "by": "cash"},
+}
+
+
+def random_office(chance: random.Random) -> Office:
+    """A month and a half of work; now and then the clock is set back."""
+    office = Office("2026-11-02T08:00:00+07:00")
+    for _ in range(chance.randrange(1, 40)):
+        office.wait(hours=chance.choice([0, 1, 3, 24, 70, -5]))
+        if not office.dossiers or chance.random() < 0.3:
+            office.receive(chance.choice(["1.001193", "1.000001"]))
+            continue
+        command = chance.choice(list(MOVES))
+        try:
+            do(office, command, chance.randrange(len(office.dossiers)) + 1, **MOVES[command])
+        except Refusal:
+            continue
+    office.wait(hours=5)
+    return office
+
+
+@given(st.integers(0, 2**32), st.integers(0, 60), st.integers(0, 60))
+def test_every_row_and_the_totals_balance(seed: int, start: int, days: int) -> None:
+    office = random_office(random.Random(seed))
+    first = date(2026, 10, 25) + timedelta(days=start)
+    groups: tuple[Group, ...] = (*GROUPS, "month")
+    found = report(
+        office, str(first), str(first + timedelta(days=days)), group=groups, now="2027-03-01T08:00"
+    )
+    assert all(balanced(row) for row in (*found.rows, found.totals))
+
+
+@given(st.integers(0, 2**32), st.integers(1, 50))
+def test_what_one_period_leaves_the_next_takes_up(seed: int, cut: int) -> None:
+    office = random_office(random.Random(seed))
+    middle = date(2026, 11, 1) + timedelta(days=cut)
+    later = "2027-03-01T08:00"
+    before = report(office, "2026-10-01", str(middle - timedelta(days=1)), now=later).totals
+    after = report(office, str(middle), "2027-02-28", now=later).totals
+    whole = report(office, "2026-10-01", "2027-02-28", now=later).totals
+    left = before.pending_in_time + before.pending_late + before.waiting_for_papers
+    assert left == after.carried_in
+    for name in ("received", "refused", "withdrawn", "stopped", "supplement_rounds", "fees_vnd"):
+        assert getattr(before, name) + getattr(after, name) == getattr(whole, name)
+
+
+@given(st.integers(0, 2**32))
+def test_grouping_moves_nothing(seed: int) -> None:
+    office = random_office(random.Random(seed))
+    found = report(office, "2026-11-01", "2026-12-31", group=GROUPS)
+    for name in COLUMNS[4:]:
+        assert sum(getattr(row, name) for row in found.rows) == getattr(found.totals, name)
+
+
+def test_the_period_ends_now_when_it_is_not_over() -> None:
+    office = Office()
+    office.receive()
+    today = datetime.fromtimestamp(office.now_ms / 1000, OFFICE_ZONE).date()
+    found = report(office, str(today), "2030-12-31")
+    assert figures(found.totals) == {"received": 1, "pending_in_time": 1}
