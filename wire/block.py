@@ -11,7 +11,6 @@ from msgspec import Struct
 
 from wire import codec as codecs
 from wire.cbor import Key, Value
-from wire.cbor import Key, Value
 from wire.chain import Head, event_digest, link
 from wire.limits import (
     EVENTS_PACKED_BYTES_MAX,
