@@ -23,6 +23,7 @@ from agent.sync.retry import Delays
 from agent.sync.shell import Syncer
 from agent.sync.signals import Show
 from tests.agent.sync.province import FakeProvince, Loopback
+from wire import plaintext
 from wire.event import Event, body_of
 
 BOX = bytes(range(24))
@@ -93,7 +94,7 @@ class Office:
         self.patience = QUICK
         self.reporter: Reporter | None = None
         self.syncer: Syncer | None = None
-        self._task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[None] | None = None
 
     async def record(self, count: int = 1, text: str = "") -> None:
         jobs = [partial(append_event, number=n, text=text) for n in range(count)]
@@ -114,14 +115,14 @@ class Office:
             reporter=self.reporter,
             delays=self.delays,
         )
-        self._task = asyncio.create_task(self.syncer.run(), name="syncer")
+        self.task = asyncio.create_task(self.syncer.run(), name="syncer")
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-            assert self._task.cancelled(), self._task.exception()
-            self._task = None
+        if self.task is not None:
+            self.task.cancel()
+            await asyncio.wait([self.task])
+            assert self.task.cancelled(), self.task.exception()
+            self.task = None
 
     async def until(self, condition: Callable[[], bool]) -> None:
         await self.shown.until(condition)
@@ -157,6 +158,24 @@ def append_event(transaction: Transaction, number: int, text: str = "") -> None:
         body=body_of({"kind": "disinfection", "note": f"{number} {text}"}),
     )
     transaction.append(event)
+
+
+def an_up(office: Office) -> plaintext.Up:
+    identity = office.journal.identity
+    assert identity is not None
+    return plaintext.Up(
+        office=identity.office_id,
+        journal=identity.journal,
+        head=office.journal.head,
+        desk=identity.desk,
+        cursor=identity.desk_genesis,
+        turn=bytes(8),
+        boot=bytes(8),
+        now=0,
+        clock="trusted",
+        budget=0,
+        codecs=(0,),
+    )
 
 
 @pytest.fixture

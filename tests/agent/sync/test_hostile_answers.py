@@ -9,7 +9,7 @@ import pytest
 
 from agent.sync import store
 from agent.sync.signals import Held
-from tests.agent.sync.conftest import Office
+from tests.agent.sync.conftest import Office, an_up
 from tests.agent.sync.province import Loopback, desk_event, http, ok, problem
 from wire import message, plaintext
 from wire.block import EventsBlock, pack
@@ -36,24 +36,6 @@ async def refused_then_well(office: Office, code: str, line: str) -> None:
     office.syncer.sync_now()
     await office.until_delivered()
     assert office.province.held == office.journal.head
-
-
-def an_up(office: Office) -> plaintext.Up:
-    identity = office.journal.identity
-    assert identity is not None
-    return plaintext.Up(
-        office=identity.office_id,
-        journal=identity.journal,
-        head=office.journal.head,
-        desk=identity.desk,
-        cursor=identity.desk_genesis,
-        turn=bytes(8),
-        boot=bytes(8),
-        now=0,
-        clock="trusted",
-        budget=0,
-        codecs=(0,),
-    )
 
 
 def claiming(office: Office, body: bytes, receipt: Head) -> Down:

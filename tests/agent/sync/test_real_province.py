@@ -185,7 +185,7 @@ async def test_what_the_desk_publishes_comes_down(province: Province, tmp_path: 
         shown = Shown()
         async with syncing(journal, enrolled, province.url, shown) as syncer:
             await settle(journal, syncer)
-            body = b'{"title":"Ngh\xe1\xbb\x89 l\xe1\xbb\x85","text":"","until":"2026-12-31","lobby":true}'
+            body = '{"title":"Nghỉ lễ","text":"Cả ngày","until":"2026-12-31","lobby":true}'.encode()
             await publish(province.ctx, None, [("notice.published", body)])
             syncer.sync_now()
             async with asyncio.timeout(20):
