@@ -141,9 +141,5 @@ def _type_refusal(value: Mapping[str, Any]) -> Refusal:
 
 @cache
 def _infos() -> Mapping[str, inspect.StructType]:
-    found = {}
-    for kind in get_args(Command):
-        info = info_of(kind)
-        if isinstance(info, inspect.StructType):
-            found[str(info.tag)] = info
-    return found
+    infos = map(info_of, get_args(Command))
+    return {str(info.tag): info for info in infos if isinstance(info, inspect.StructType)}

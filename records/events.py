@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from records.desk_events import DESK_BODIES
 from records.office_events import OFFICE_BODIES
+from records.texts import TEXTS
 from wire.problems import FieldError, Refusal
-from wire.texts import Text
 
 BODIES: Mapping[str, type[Struct]] = MappingProxyType({**OFFICE_BODIES, **DESK_BODIES})
 """Every kind that this version knows, and the type of its body."""
@@ -37,11 +37,9 @@ def decode_body(kind: str, raw: bytes | msgspec.Raw) -> Struct:
     except msgspec.ValidationError as wrong:
         said, _, path = str(wrong).partition(" - at `$")
         place = f"body{path.rstrip('`')}"
-        raise Refusal(
-            "field-invalid",
-            f"{kind}: {place}: {said}",
-            [FieldError(place, "field-invalid", Text(said, said))],
-        ) from wrong
+        text = TEXTS["refusal.body_wrong"].format(kind=kind, place=place, said=said)
+        error = FieldError(place, "field-invalid", TEXTS["field.said"].format(said=said))
+        raise Refusal("field-invalid", text, [error]) from wrong
     except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
         raise Refusal("not-json", f"{kind}: {wrong}") from wrong
 

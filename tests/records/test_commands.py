@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from records import reading
 from records.command_types import CheckIn, CheckOut, CorrectDossier, ReceiveDossier
 from records.commands import Submission, parse
 from records.limits import COMMAND_BYTES_MAX
-from wire.problems import CATALOGUE, Refusal
+from wire.problems import CATALOGUE, FieldError, Refusal
 
 TODAY = date(2026, 11, 21)
 RECEIVE: dict[str, Any] = {
@@ -265,6 +266,8 @@ def test_a_whole_number_is_a_temperature() -> None:
 
 
 def test_a_visitor_is_somebody() -> None:
+    nobody = {name: value for name, value in CHECK_IN.items() if name != "visitor"}
+    assert wrong(nobody) == {"visitor": "field-missing"}
     assert wrong(CHECK_IN | {"visitor": {}}) == {"visitor": "field-missing"}
     assert wrong(CHECK_IN | {"visitor": {"id_number": 1}}) == {"visitor.id_number": "field-invalid"}
 
@@ -364,6 +367,12 @@ PATHS = [
     "applicant.date_of_birth",
     "due_at",
 ]
+
+
+def test_a_type_no_command_has_reads_as_wrong() -> None:
+    errors: list[FieldError] = []
+    assert reading.read("x", reading.info_of(bytes), "place", errors) is None
+    assert [error.path for error in errors] == ["place"]
 
 
 def tried(data: bytes) -> Refusal | None:

@@ -261,3 +261,9 @@ def test_declining_nobody_in_particular() -> None:
 def test_declining_an_unknown_procedure_is_refused() -> None:
     with pytest.raises(Refusal, match="procedure-unknown"):
         Office().submit("dossier.decline", procedure_code="9", reason="Thiếu", form="02")
+
+
+def test_a_person_without_a_number_is_never_taken_for_another() -> None:
+    office = Office()
+    for _ in range(2):
+        assert warned(office.receive(applicant={"full_name": "Lê Văn An"})) == []

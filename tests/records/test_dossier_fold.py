@@ -58,6 +58,7 @@ def test_the_province_moves_what_it_holds_and_hands_it_back() -> None:
     dossier = assigned(holder="province")
     moved = tell(dossier, "dossier.progressed", dossier="x", state="forwarded")
     assert (moved.state, moved.holder) == ("forwarded", "province")
+    assert tell(moved, "dossier.progressed", dossier="x", note="Đang xem") == moved
     back = tell(moved, "dossier.progressed", dossier="x", holder="office", state="resolved")
     assert (back.state, back.holder, back.outcome) == ("resolved", "office", "resolved")
 
@@ -141,6 +142,7 @@ def test_a_body_of_the_wrong_type_is_named(
         decode_body(kind, raw)
     assert refusal.value.code == code
     assert [error.path for error in refusal.value.errors] == ([] if path is None else [path])
+    assert kind in refusal.value.detail.vi
 
 
 INTERFACE_PAGE: dict[str, dict[str, Any]] = {

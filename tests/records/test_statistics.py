@@ -165,6 +165,12 @@ def test_declined_money_returns_and_overrides_are_counted_apart() -> None:
     }
 
 
+def test_somebody_declined_on_another_day_is_not_counted() -> None:
+    office = Office()
+    office.submit("dossier.decline", procedure_code="1.001193", reason="Thiếu", form="02")
+    assert report(office, "2026-11-01", "2026-11-19").totals.declined == 0
+
+
 def test_rows_are_kept_apart_as_asked_and_named() -> None:
     office = Office()
     for code in ("1.001193", "1.000001", "1.001193"):
