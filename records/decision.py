@@ -37,7 +37,10 @@ class Facts(Protocol):
 
     @property
     def latest_at_ms(self) -> int | None:
-        """The time of the journal's newest event; None for an empty journal."""
+        """The latest time any event of the journal bears; None for an empty journal.
+
+        Not that of the newest event: after a clock fell back, that one is early too.
+        """
         ...
 
     @property

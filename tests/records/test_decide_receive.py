@@ -170,6 +170,16 @@ def test_a_clock_that_is_behind_gives_no_code_but_a_place_in_this_years_book() -
     assert [code for code, _ in warned(decision)] == ["clock-unsure", "code-withheld"]
 
 
+def test_a_clock_that_stays_behind_gives_no_code_to_the_next_one_either() -> None:
+    office = Office()
+    office.receive()
+    office.now_ms, office.clock_state = 0, "unsynced"
+    office.receive("1.001193")
+    office.wait(hours=1)
+    decision = office.receive("2.000815")
+    assert (decision.code, decision.book, decision.book_year) == (None, "1/3", 2026)
+
+
 def test_a_clock_that_is_unsure_but_not_behind_gives_codes() -> None:
     office = Office()
     office.clock_state = "unsynced"
