@@ -53,14 +53,20 @@ def _boot(boot: str | None) -> bytes:
 
 
 async def corrections(
-    conn: AsyncConnection, place: Place, up: Up, now_ms: int, *, keep: bool
+    conn: AsyncConnection, place: Place, up: Up, now_ms: int, *, keep: bool, needed: bool
 ) -> Corrections:
-    """Return the known differences of a device's boots; `keep` the one that `up` shows."""
+    """Return the known differences of a device's boots; `keep` the one that `up` shows.
+
+    `needed` is whether any event was written under a clock that nobody had checked.
+    """
+    keep = keep and up.clock != TRUSTED
+    if not keep and not needed:
+        return {}
     office_id, device_id = place.office_id, place.device_id
     mine = (boot_clock.c.office_id == office_id) & (boot_clock.c.device_id == device_id)
     rows = await conn.execute(select(boot_clock.c.boot, boot_clock.c.correction_ms).where(mine))
     known = {row.boot: row.correction_ms for row in rows}
-    if up.clock == TRUSTED or not keep:
+    if not keep:
         return known
     correction = now_ms - up.now
     values = {"correction_ms": correction, "at_ms": now_ms}

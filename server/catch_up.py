@@ -10,7 +10,7 @@ from server.context import Projector
 from server.ingest import project_into
 from server.judging import judge
 from server.places import Place
-from server.store.tables import event
+from server.store.tables import event, journal
 from wire.block import ChainedEvent, Gone
 from wire.chain import event_digest
 
@@ -37,6 +37,7 @@ async def project_rest(conn: AsyncConnection, project: Projector, place: Place) 
         times = [When(row.occurred_ms, row.clock) for row in rows]
         await project_into(conn, project, place, judged, times, rows[0].received_ms)
         done = rows[-1].seq
+    await conn.execute(journal.update().where(place.row).values(projected_seq=done))
 
 
 def _chained(row: object) -> ChainedEvent:

@@ -163,6 +163,8 @@ async def hash_at(conn: AsyncConnection, desk: Desk, seq: int) -> bytes | None:
 
 async def after(conn: AsyncConnection, desk: Desk, cursor: Head) -> Part:
     """Return the events after `cursor`, as many as one block may hold."""
+    if cursor == desk.head:
+        return Part(cursor.seq + 1, cursor.hash, ())
     rows = await conn.execute(
         select(desk_event.c.event)
         .where(

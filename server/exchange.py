@@ -171,13 +171,22 @@ async def _take_in(this: _Exchange, contact: Contact) -> Contact:
         return contact
     conn, place = this.conn, contact.place
     known = await arrival.corrections(
-        conn, place, this.request.up, this.now_ms, keep=this.turn.current
+        conn,
+        place,
+        this.request.up,
+        this.now_ms,
+        keep=this.turn.current,
+        needed=any(item.event is not None and item.event.clock is not None for item in fresh),
     )
-    times = await ingest.append(conn, place, fresh, known, this.now_ms)
-    if this.device.state == "active" and place.projected_seq == place.head.seq:
-        await ingest.project_into(conn, this.ctx.project, place, fresh, times, this.now_ms)
+    projected = this.device.state == "active" and place.projected_seq == place.head.seq
+    times = await ingest.append(conn, place, fresh, known, this.now_ms, projected=projected)
+    problems = ingest.poison_of(fresh)
+    if projected:
+        problems += await ingest.project_into(
+            conn, this.ctx.project, place, fresh, times, this.now_ms
+        )
     last = fresh[-1].chained
-    return contact.at(Head(last.seq, last.hash))
+    return contact.at(Head(last.seq, last.hash), problems)
 
 
 async def _revoked(this: _Exchange) -> Answer:
@@ -240,7 +249,7 @@ async def _compose(this: _Exchange, contact: Contact, said: _Said, *, want_days:
 async def _problems(this: _Exchange, contact: Contact) -> tuple[Problem, ...]:
     """Return remarks on the message and the stored problems of the events it brought.
 
-    They are read from the store, so that a repeated message names them again.
+    Those of events held before are read from the store: a repeated message names them again.
     """
     up, judged = this.request.up, this.request.judged
     found = list(this.request.remarks)
@@ -248,14 +257,15 @@ async def _problems(this: _Exchange, contact: Contact) -> tuple[Problem, ...]:
         found.append(Problem(0, "ticket-other-office", "office"))
     if up.fetch is not None and not past.may_fetch(this.device, up.fetch):
         found.append(Problem(0, "not-yours", "fetch"))
-    if contact.place is not None and judged:
+    found += sorted(set(contact.problems))[:PROBLEMS_MAX]
+    if contact.place is not None and contact.fresh < len(judged):
         rows = await this.conn.execute(
             select(problem_table.c.seq, problem_table.c.code, problem_table.c.detail)
             .where(
                 problem_table.c.office_id == contact.place.office_id,
                 problem_table.c.journal_no == contact.place.journal_no,
                 problem_table.c.seq >= judged[0].chained.seq,
-                problem_table.c.seq <= judged[-1].chained.seq,
+                problem_table.c.seq < judged[0].chained.seq + len(judged) - contact.fresh,
             )
             .order_by(problem_table.c.seq, problem_table.c.code)
             .limit(PROBLEMS_MAX)

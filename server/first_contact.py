@@ -6,6 +6,8 @@ open, or if it begins with `journal.opened` naming the place in the open one tha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,7 +18,7 @@ from server.places import Place
 from server.request import Request
 from server.store.tables import journal
 from wire.chain import Head
-from wire.plaintext import Verdict
+from wire.plaintext import Problem, Verdict
 
 
 class _Opened(Struct, frozen=True):
@@ -29,7 +31,8 @@ class Contact(Struct, frozen=True, kw_only=True):
     """How a message meets what is held.
 
     `place` is the journal (None: not taken up) and `start` its hash(0); `fresh` is how many of
-    the message's last events are new; `have` and `ladder` are those of the verdict.
+    the message's last events are new; `have` and `ladder` are those of the verdict, `problems`
+    those of events taken in just now.
     """
 
     place: Place | None
@@ -38,16 +41,17 @@ class Contact(Struct, frozen=True, kw_only=True):
     fresh: int = 0
     have: int | None = None
     ladder: tuple[Head, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
     @property
     def receipt(self) -> Head:
         """The head the province holds."""
         return self.start if self.place is None else self.place.head
 
-    def at(self, head: Head) -> Contact:
-        """Return the contact once the journal has this head."""
+    def at(self, head: Head, problems: Sequence[Problem]) -> Contact:
+        """Return the contact once the journal has this head, and the problems found on the way."""
         place = None if self.place is None else msgspec.structs.replace(self.place, head=head)
-        return msgspec.structs.replace(self, place=place)
+        return msgspec.structs.replace(self, place=place, problems=tuple(problems))
 
 
 async def meet_journal(

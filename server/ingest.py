@@ -38,11 +38,13 @@ async def append(
     judged: Sequence[Judged],
     corrections: Corrections,
     now_ms: int,
+    *,
+    projected: bool,
 ) -> list[When]:
     """Store events that follow the head of `place`; return when each happened.
 
-    Rows, problems of poison, the day tally and the journal's head are written; projections are
-    `project_into`'s.
+    Rows, problems of poison, the day tally and the journal's head are written; `projected` says
+    that `project_into` follows in the same transaction.
     """
     times = [when(item.event, item.at_ms, corrections) for item in judged]
     tally = Tally()
@@ -50,16 +52,19 @@ async def append(
         mark = event_mark(place.device_id, place.journal_id, item.chained.seq, item.chained.hash)
         tally.add((item.day, item.kind, item.channel), mark)
     await conn.execute(event_table.insert(), list(_rows(place, judged, times, now_ms)))
-    poison = [Problem(item.chained.seq, item.poison, item.detail) for item in judged if item.poison]
-    await keep_problems(conn, place, poison, now_ms)
+    await keep_problems(conn, place, poison_of(judged), now_ms)
     await keep(conn, place.office_id, place.journal_no, tally)
     last = judged[-1].chained
-    await conn.execute(
-        journal_table.update()
-        .where(place.row)
-        .values(head_seq=last.seq, head_hash=last.hash, received_ms=now_ms)
-    )
+    values = {"head_seq": last.seq, "head_hash": last.hash, "received_ms": now_ms}
+    if projected:
+        values["projected_seq"] = last.seq
+    await conn.execute(journal_table.update().where(place.row).values(values))
     return times
+
+
+def poison_of(judged: Sequence[Judged]) -> list[Problem]:
+    """Return the problems of the events that cannot be used as they are."""
+    return [Problem(item.chained.seq, item.poison, item.detail) for item in judged if item.poison]
 
 
 def _rows(
@@ -123,15 +128,13 @@ async def project_into(  # noqa: PLR0917 - one batch and where it goes
     judged: Sequence[Judged],
     times: Sequence[When],
     now_ms: int,
-) -> None:
-    """Hand a stored batch to the projections and give it its places in the feed."""
+) -> list[Problem]:
+    """Hand a stored batch to the projections, give it its places in the feed, return problems."""
     events = await _stored(conn, place, judged, times, now_ms)
-    if events:
-        problems = await _projected(conn, project, place, events)
-        await keep_problems(conn, place, problems, now_ms)
-    first, last = judged[0].chained.seq, judged[-1].chained.seq
-    await conn.execute(journal_table.update().where(place.row).values(projected_seq=last))
-    await assign(conn, place.office_id, place.journal_no, first, len(judged))
+    problems = await _projected(conn, project, place, events) if events else []
+    await keep_problems(conn, place, problems, now_ms)
+    await assign(conn, place.office_id, place.journal_no, judged[0].chained.seq, len(judged))
+    return problems
 
 
 async def _projected(

@@ -13,8 +13,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, event
 
-import server.exchange
-from server.exchange import exchange
+from server import exchange as room
 from tests.server.province import FakeClock, Seen, make_config, open_province
 
 
@@ -23,13 +22,13 @@ def die(*_args: object, **_kwargs: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-async def main(folder: str, database: str, message: str, point: str) -> None:
+async def main(folder: str, database: str, message: bytes, point: str) -> None:
     """Exchange one message and die: before the commit, or after it and before the reply."""
     ctx = await open_province(
         make_config(Path(folder), database or None), FakeClock(), Seen(), migrating=False
     )
     if point == "after-commit":
-        server.exchange.seal = die  # type: ignore[assignment]
+        room.seal = die  # type: ignore[attr-defined,assignment]
     else:
 
         @event.listens_for(ctx.store.engine.sync_engine, "commit")
@@ -37,8 +36,8 @@ async def main(folder: str, database: str, message: str, point: str) -> None:
             if not connection.get_execution_options().get("commune_read", False):
                 die()
 
-    await exchange(Path(message).read_bytes(), ctx)
+    await room.exchange(message, ctx)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+    asyncio.run(main(sys.argv[1], sys.argv[2], Path(sys.argv[3]).read_bytes(), sys.argv[4]))

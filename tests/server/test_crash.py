@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -78,7 +79,8 @@ async def test_an_older_copy_of_the_province_catches_up(
     await device.sync()
     await ctx.store.close()
     path = Path(config.database.removeprefix("sqlite:///"))
-    copy = path.read_bytes()
+    copy = tmp_path / "older.db"
+    shutil.copyfile(path, copy)
     seen = Seen()
     ctx = await open_province(config, clock, seen, migrating=False)
     device = restored(device, ctx)
@@ -87,7 +89,7 @@ async def test_an_older_copy_of_the_province_catches_up(
     await device.sync(21)
     await device.sync(EVENTS + 1)
     await ctx.store.close()
-    path.write_bytes(copy)
+    shutil.copyfile(copy, path)
     ctx = await open_province(config, clock, seen, migrating=False)
     try:
         device = restored(device, ctx)
