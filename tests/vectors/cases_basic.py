@@ -142,6 +142,11 @@ def _refused_statements() -> dict[str, tuple[bytes, str, str]]:
         "other-key": (
             statements.sign(REVOKED_SAYS, STRANGER), "signature-wrong", "signed by another key",
         ),
+        "kid": (
+            signed(says, protected={1: -19, 4: bytes(8)}),
+            "signature-wrong",
+            "the kid of another key",
+        ),
         "name": (signed(["commune/receipt/1", *says[1:]]), "statement-name", "another name"),
         "next-version": (signed(["commune/revoked/2", *says[1:]]), "statement-name", "version 2"),
         "no-name": (signed(says[1:]), "statement-name", "no name"),

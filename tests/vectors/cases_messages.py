@@ -253,6 +253,8 @@ def _messages() -> list[Case]:
         *good, *bad,
         Case("message", "refused-sender", "signed by another than it names", MESSAGE,
              by_stranger, "signature-wrong"),
+        Case("message", "refused-kid", "names another than it is signed by",
+             outer(signer=STRANGER), by_stranger, "signature-wrong"),
         Case("message", "refused-stolen", "sealed by one, signed again by another", stolen,
              by_stranger, "cannot-open"),
         Case("message", "refused-down-as-up", "a down where an up is read", answer,

@@ -103,6 +103,15 @@ def test_the_same_was_again_is_the_same_incident() -> None:
     assert not again.incident
 
 
+def test_showing_the_same_turn_without_was_does_not_end_an_incident() -> None:
+    state, stored = a_device_with_memory(5)
+    stale = ask(state, stored[1], b"after the restore")
+    taken = ask(stale.state, stale.turn, b"with was", was=stored[1])
+    without = ask(taken.state, stale.turn, b"without was")
+    assert without.current
+    assert not ask(without.state, stale.turn, b"with was again", was=stored[1]).incident
+
+
 def test_the_same_was_after_another_turn_is_another_incident() -> None:
     state, stored = a_device_with_memory(5)
     for round_ in (b"1", b"2"):
@@ -169,6 +178,14 @@ def test_after_a_restore_of_the_province_any_turn_is_good_once() -> None:
     assert not answer.incident
     assert not answer.state.any_once
     assert not ask(answer.state, stored[4], b"an older one").current
+
+
+def test_a_restore_of_the_province_forgives_a_was_too() -> None:
+    _, stored = a_device_with_memory(5)
+    restored = TurnState(shown=stored[1], any_once=True)
+    answer = ask(restored, b"unknown!", b"of a stale answer it forgot", was=stored[5])
+    assert answer.current
+    assert not answer.incident
 
 
 def test_a_device_stores_only_turns_that_were_not_stale() -> None:
