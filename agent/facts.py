@@ -8,15 +8,13 @@ from datetime import date
 from typing import Final
 
 from agent.journal import Transaction
-from agent.views import counts, dossier_rows, standing, visit_rows
-from agent.views.dossier_rows import day_number
+from agent.views import counts, dossier_rows, numbers, standing, visit_rows
 from agent.views.projector import Views
 from agent.views.stored import StoredEvent
 from agent.views.tables import OPEN_STATES
 from records import book as register
-from records import calendar as calendars
 from records import leases as rules
-from records.calendar import Calendar, CalendarSet
+from records.calendar import Calendar
 from records.catalogue import Procedure
 from records.codes import BookRef
 from records.decision import FoundDossier, FoundVisit
@@ -106,15 +104,13 @@ class Facts:
     def calendar(self) -> Calendar:
         """The calendar that holds now."""
         if self._calendar is None:
-            self._calendar = calendars.fold(
-                standing.bodies(self._conn, "calendar.set", CalendarSet)
-            )
+            self._calendar = numbers.calendar(self._conn)
         return self._calendar
 
     def leases(self) -> list[Lease]:
         """Every lease the province granted, oldest first."""
         if self._leases is None:
-            self._leases = standing.bodies(self._conn, "numbers.leased", Lease)
+            self._leases = numbers.leases(self._conn)
         return self._leases
 
     def number(self, day: date, procedure_field: str) -> NumberOffer | None:
@@ -203,20 +199,7 @@ class Facts:
         return event.seq if here else str(event.id)
 
     def _highest_serial(self, prefix: str, day: date, first: int, last: int) -> int | None:
-        """The highest serial of that day used within a range, by any dossier known here."""
-        return self._max(
-            "SELECT max(d.code_serial) FROM prefix p JOIN dossier d ON d.code_prefix = p.no"
-            " WHERE p.text = ? AND d.code_day = ? AND d.code_serial BETWEEN ? AND ?",
-            (prefix, day_number(day), first, last),
-        )
+        return numbers.highest_serial(self._conn, prefix, day, first, last)
 
     def _highest_number(self, year: int, volume: int) -> int | None:
-        """The highest number written in a volume of the register."""
-        return self._max(
-            "SELECT max(number) FROM dossier WHERE year = ? AND volume = ? AND number IS NOT NULL",
-            (year, volume),
-        )
-
-    def _max(self, query: str, values: tuple[object, ...]) -> int | None:
-        found: int | None = self._conn.execute(query, values).fetchone()[0]
-        return found
+        return numbers.highest_number(self._conn, year, volume)

@@ -90,9 +90,7 @@ STEPS: Final[Sequence[Sequence[str]]] = (
              display TEXT NOT NULL,
              salt BLOB NOT NULL,
              verifier BLOB NOT NULL,
-             disabled INTEGER NOT NULL,
-             failures INTEGER NOT NULL,
-             failed_at_ms INTEGER NOT NULL
+             disabled INTEGER NOT NULL
            ) STRICT, WITHOUT ROWID""",
         """CREATE TABLE view(
              name TEXT PRIMARY KEY,

@@ -25,7 +25,7 @@ STATES: Final = (
 STATE_NO: Final = {state: number for number, state in enumerate(STATES)}
 CHANNELS: Final = ("direct", "online", "postal")
 CHANNEL_NO: Final = {channel: number for number, channel in enumerate(CHANNELS)}
-CREATING: Final = frozenset({"dossier.received", "dossier.assigned", "dossier.imported"})
+CREATING: Final = frozenset({"dossier.received", "dossier.assigned"})
 
 INSERT: Final = "INSERT INTO dossier VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 UPDATE: Final = (

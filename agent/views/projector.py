@@ -18,9 +18,12 @@ from agent.views.dossier_rows import CREATING as DOSSIER_CREATING
 from agent.views.dossier_rows import DossierRows, exists, find
 from agent.views.stored import ReadEvent, StoredEvent
 from agent.views.tables import INDEXES, TABLES, VERSION
+from agent.views.visit_rows import CREATING as VISIT_CREATING
+from agent.views.visit_rows import ENDING as VISIT_ENDING
 from agent.views.visit_rows import VisitRows
 from agent.views.visit_rows import exists as visit_exists
 from records.desk_events import DossierProgressed, EventRejected, NumbersMapped
+from records.events import BODIES
 from wire import chain
 from wire import event as wire_event
 from wire.problems import Malformed, Refusal
@@ -84,8 +87,6 @@ class Views:
 
     def project(self, connection: Connection, read: ReadEvent) -> None:
         """Change what one event touches; name it as a problem when that fails."""
-        if read.body is None:
-            return
         connection.execute("SAVEPOINT view")
         try:
             self._project(connection, read)
@@ -111,6 +112,8 @@ class Views:
 
     def _project(self, connection: Connection, read: ReadEvent) -> None:
         kind, subject = read.event.kind, read.event.subject
+        if read.body is None and kind in BODIES:
+            raise Refusal("field-invalid", kind)
         if kind in DOSSIER_CREATING:
             self._received(connection, read)
         elif kind in standing.KINDS:
@@ -120,7 +123,7 @@ class Views:
             self._steps[kind](connection, read)
         elif subject is not None:
             self._told(connection, read, subject)
-        elif kind.startswith("visit."):
+        elif kind in VISIT_CREATING:
             self.visits.create(connection, read)
             self._name(connection, read.stored)
             if kind == "visit.checked_in":
@@ -141,7 +144,7 @@ class Views:
         no = self._subject_pos(connection, read.stored, subject)
         if no is None:
             raise Refusal("dossier-unknown", str(subject))
-        if read.event.kind.startswith("visit."):
+        if read.event.kind in VISIT_ENDING:
             if not visit_exists(connection, no):
                 raise Refusal("visit-unknown", str(subject))
             self.visits.end(connection, no, read)

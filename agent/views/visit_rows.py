@@ -12,7 +12,7 @@ from records.office_events import VisitCheckedIn, VisitCheckedOut
 from records.values import Visitor
 from records.visits import Visit
 
-CREATING = frozenset({"visit.checked_in"})
+CREATING = frozenset({"visit.checked_in", "visit.checked_out"})
 ENDING = frozenset({"visit.checked_out", "visit.ended"})
 
 

@@ -1,0 +1,168 @@
+"""A consistent copy while everything runs, and putting one back while nothing does.
+
+The copy is encrypted under the same key: a backup without `journal.key` is noise, so keep that key
+somewhere else. It is written beside its target, made durable, then renamed, so that a file with
+the right name is always a whole one.
+"""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Final
+
+from agent.journal import database
+from agent.journal.database import DatabaseError
+from agent.journal.transaction import set_meta
+from agent.journal.verify import verify
+from wire.event import format_time
+from wire.problems import Refusal
+
+BACKUP_AT: Final = "backup_at_ms"
+"""In `meta`: when this file was last copied, or, inside a copy, when it was made."""
+KEYS_SINCE: Final = "keys_since"
+COPY_CHUNK_BYTES: Final = 1 << 20
+
+
+def backup(source: Path, key: bytes, target: Path) -> int:
+    """Copy the journal at `source` to `target`, beside a running daemon; return the bytes written.
+
+    Runs long: give it a thread. Raises Refusal: `file-exists`, `disk-full`, `backup-damaged` when
+    the copy does not prove whole.
+    """
+    if target.exists():
+        raise Refusal("file-exists", str(target))
+    partial = target.with_name(f".{target.name}.{os.getpid()}")
+    partial.unlink(missing_ok=True)
+    try:
+        _copy(source, key, partial)
+        prove(partial, key)
+        sync_file(partial)
+        size = partial.stat().st_size
+        os.link(partial, target)  # unlike a rename, never replaces what came in between
+    except FileExistsError:
+        raise Refusal("file-exists", str(target)) from None
+    except OSError as error:
+        raise Refusal("disk-full", f"{target}: {error.strerror}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    sync_directory(target.parent)
+    return size
+
+
+def _copy(source: Path, key: bytes, partial: Path) -> None:
+    """SQLite's online backup in one step: one read transaction, so one moment.
+
+    Not VACUUM INTO: its file would get the cipher settings of the process, not of the source.
+    """
+    os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    reader = database.open_reader(source, key)
+    try:
+        writer = database.connect(partial, key, mode="rw")
+        try:
+            writer.execute("PRAGMA synchronous = OFF")  # made durable as a whole, afterwards
+            reader.backup(writer)
+        finally:
+            writer.close()
+    except DatabaseError as error:
+        raise Refusal("disk-full", str(error)) from error
+    finally:
+        reader.close()
+
+
+def prove(file: Path, key: bytes) -> None:
+    """Look at a copy as a whole, changing nothing. Raises Refusal `backup-damaged`, `schema-newer`."""
+    try:
+        database.check(file, key)
+        connection = database.connect(file, key, mode="ro", immutable=True)
+    except Refusal as refusal:
+        if refusal.code == "schema-newer":
+            raise
+        raise Refusal("backup-damaged", f"{file}: {refusal.detail.en or refusal.code}") from refusal
+    try:
+        report = verify(connection)
+    finally:
+        connection.close()
+    if not report.ok:
+        found = report.damages[0]
+        raise Refusal("backup-damaged", f"{file}: {found.what} {found.seq or ''} {found.detail}")
+
+
+def restore(backup_file: Path, key: bytes, target: Path, now_ms: int) -> Path | None:
+    """Put a copy in the place of the journal at `target`; the daemon must be stopped.
+
+    The copy is proven first. What stood there is kept beside it; its new name is returned (None
+    when there was nothing). The answers to keyed commands are now as old as the copy: results say
+    so from here on. Raises Refusal as `prove`, or `file-unreadable`.
+    """
+    if not backup_file.is_file():
+        raise Refusal("file-unreadable", str(backup_file))
+    prove(backup_file, key)
+    fresh = target.with_name(f".{target.name}.restored")
+    fresh.unlink(missing_ok=True)
+    _write_durably(backup_file, fresh)
+    _note_restored(fresh, key, backup_file)
+    aside = _set_aside(target, now_ms)
+    fresh.rename(target)
+    sync_directory(target.parent)
+    return aside
+
+
+def _write_durably(source: Path, target: Path) -> None:
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with source.open("rb") as reader, os.fdopen(descriptor, "wb") as writer:
+        shutil.copyfileobj(reader, writer, COPY_CHUNK_BYTES)
+        writer.flush()
+        os.fsync(writer.fileno())
+
+
+def _note_restored(file: Path, key: bytes, source: Path) -> None:
+    """Write into the copy since when its table of keys tells nothing."""
+    connection = database.open_writer(file, key)
+    try:
+        row = connection.execute("SELECT max(at_s) FROM answered").fetchone()
+        newest_ms = int(source.stat().st_mtime * 1000) if row[0] is None else row[0] * 1000
+        made = connection.execute("SELECT value FROM meta WHERE key = ?", (BACKUP_AT,)).fetchone()
+        connection.execute("BEGIN IMMEDIATE")
+        set_meta(connection, KEYS_SINCE, format_time(made[0] if made else newest_ms))
+        connection.execute("COMMIT")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        connection.close()
+
+
+def _set_aside(target: Path, now_ms: int) -> Path | None:
+    """Move the file and what belongs to it out of the way, never over anything."""
+    if not target.exists():
+        return None
+    stamp = format_time(now_ms)[:19].replace(":", "").replace("-", "")
+    aside = target.with_name(f"{target.name}.replaced-{stamp}")
+    number = 1
+    while aside.exists():
+        number += 1
+        aside = target.with_name(f"{target.name}.replaced-{stamp}-{number}")
+    for suffix in ("-wal", "-shm", ""):
+        part = target.with_name(target.name + suffix)
+        if part.exists():
+            part.rename(aside.with_name(aside.name + suffix))
+    sync_directory(target.parent)
+    return aside
+
+
+def sync_file(file: Path) -> None:
+    """Make a file's content durable."""
+    descriptor = os.open(file, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make the names in a directory durable."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+

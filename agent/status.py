@@ -1,0 +1,146 @@
+"""How the agent is: one frozen value that page, command line, sync report and systemd all read."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct, field
+
+from records.sync_report import (
+    BlobBacklog,
+    ClockReport,
+    DeviceReport,
+    DiskReport,
+    ExchangeReport,
+    NumbersReport,
+)
+from wire.texts import load
+
+Line = Literal[
+    "online", "offline", "captive-portal", "tls", "dns", "revoked", "moved", "not-enrolled"
+]
+
+
+class TodayCounts(Struct, frozen=True, kw_only=True):
+    """Counts of the first page."""
+
+    received: int = 0
+    returned: int = 0
+    due: int = 0
+    overdue: int = 0
+    inside: int = 0
+
+
+class OrderShown(Struct, frozen=True, kw_only=True):
+    """An order of the province, by number and title; times are RFC 3339."""
+
+    order: str
+    title: str
+    from_: str = field(name="from")
+    until: str | None = None
+
+
+class Status(Struct, frozen=True, kw_only=True):
+    """`status --json` of docs/interfaces.md: the sync report without `days`, and the line.
+
+    `backlog` counts events; their bytes and the age of the oldest stand beside it.
+    """
+
+    v: int = 1
+    office: str
+    office_id: str | None = None
+    name: str
+    province: str
+    device: str | None = None
+    journal: str | None = None
+    agent: str
+    generated_at: str
+    head_seq: int = 0
+    delivered_seq: int = 0
+    backlog: int = 0
+    backlog_bytes: int = 0
+    backlog_oldest_age_s: int | None = None
+    blobs: BlobBacklog = BlobBacklog()
+    exchange: ExchangeReport = ExchangeReport()
+    clock: ClockReport
+    disk: DiskReport = DiskReport()
+    numbers: NumbersReport = NumbersReport()
+    backup_age_s: int | None = None
+    power_losses: int = 0
+    conflicts_open: int = 0
+    problems_open: int = 0
+    policies: tuple[str, ...] = ()
+    catalogue: str | None = None
+    devices: tuple[DeviceReport, ...] = ()
+    days_digest: str | None = None
+    line: Line = "not-enrolled"
+    line_error: str | None = None
+    ready: bool = False
+    recording: bool = True
+    head: int = 0
+    delivered: int = 0
+    today: TodayCounts = TodayCounts()
+    orders: tuple[OrderShown, ...] = ()
+
+
+class Live(Struct, frozen=True):
+    """What changes with every commit, asked for at the moment of looking."""
+
+    head: int
+    delivered: int
+    backlog_bytes: int
+    recording: bool
+
+
+class StatusBoard:
+    """The one place where the status stands. Used on the event loop only."""
+
+    def __init__(self, first: Status, live: Callable[[], Live]) -> None:
+        self._status = first
+        self._live = live
+        self._changed = asyncio.Event()
+
+    def snapshot(self) -> Status:
+        """The status now: what was last found out, with the journal's own heads of this moment."""
+        live = self._live()
+        return msgspec.structs.replace(
+            self._status,
+            head=live.head,
+            head_seq=live.head,
+            delivered=live.delivered,
+            delivered_seq=live.delivered,
+            backlog=live.head - live.delivered,
+            backlog_bytes=live.backlog_bytes,
+            recording=live.recording,
+        )
+
+    def update(self, **changes: Any) -> None:
+        """Replace members of the status; subscribers hear of it when something differs."""
+        status = msgspec.structs.replace(self._status, **changes)
+        if status != self._status:
+            self._status = status
+            self.touch()
+
+    def touch(self) -> None:
+        """Tell subscribers to look again."""
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def subscribe(self) -> AsyncIterator[Status]:
+        """The status now, and again whenever it changed; a slow reader skips what it missed."""
+        while True:
+            changed = self._changed
+            yield self.snapshot()
+            await changed.wait()
+
+
+TEXTS = load("agent", "messages_core.toml")
+
+
+def sentence(status: Status) -> str:
+    """One line in Vietnamese for `systemctl status`."""
+    line = TEXTS[f"line.{status.line}"].vi
+    if not status.recording:
+        line = TEXTS["line.broken"].vi
+    return TEXTS["line.systemd"].format(line=line, backlog=status.backlog, head=status.head).vi
