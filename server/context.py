@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from server.admission import Admission
 from server.config import Config
 from server.keys import ServerKeys
 from server.rates import Rates
@@ -32,7 +33,8 @@ class ServerContext:
     """Settings, database, keys, and the doors to time and chance.
 
     `now_ms` is the server's clock; `random_bytes` gives unguessable bytes; `jitter` only spreads
-    load. `senders`, `tickets` and `addresses` hold how often each of them may still ask.
+    load; `admission` bounds what runs at once. `senders`, `tickets` and `addresses` hold how often
+    each of them may still ask.
     """
 
     config: Config
@@ -42,6 +44,7 @@ class ServerContext:
     now_ms: Callable[[], int]
     random_bytes: Callable[[int], bytes]
     jitter: Random
+    admission: Admission
     senders: Rates
     tickets: Rates
     addresses: Rates

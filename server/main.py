@@ -5,12 +5,14 @@ Time and chance enter here and are passed down.
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import importlib.util
 import os
+import signal
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from random import SystemRandom
 
 import uvicorn
@@ -19,7 +21,8 @@ from litestar.datastructures import State
 from litestar.types import ControllerRouterHandler
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server import keys, routes_exchange
+from server import keys, refusals, routes_exchange
+from server.admission import Admission
 from server.config import Config
 from server.context import Projector, ServerContext
 from server.rates import Rates
@@ -56,6 +59,7 @@ async def open_context(config: Config, *, project: Projector | None = None) -> S
         now_ms=lambda: time.time_ns() // 1_000_000,
         random_bytes=os.urandom,
         jitter=SystemRandom(),
+        admission=Admission(),
         senders=Rates(burst=SENDER_BURST, per_s=SENDER_PER_S),
         tickets=per_minute(ENROLMENTS_PER_TICKET_A_MINUTE_MAX),
         addresses=per_minute(ENROLMENTS_PER_ADDRESS_A_MINUTE_MAX),
@@ -100,6 +104,7 @@ def create_app(context: ServerContext) -> Litestar:
         ],
         state=State({"context": context}),
         lifespan=[lifespan],
+        exception_handlers=refusals.HANDLERS,
         request_max_body_size=BODY_BYTES_MAX,
     )
 
@@ -107,7 +112,26 @@ def create_app(context: ServerContext) -> Litestar:
 async def run(config: Config) -> None:
     """Serve until SIGINT or SIGTERM."""
     context = await open_context(config)
-    await uvicorn.Server(uvicorn_config(context)).serve()
+    await _Server(uvicorn_config(context)).serve()
+
+
+class _Server(uvicorn.Server):
+    """Stops at SIGINT and SIGTERM and then returns, so that the process ends with 0."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Listen for the signals while the server runs."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+    def _stop(self) -> None:
+        self.should_exit = True
 
 
 def uvicorn_config(context: ServerContext) -> uvicorn.Config:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
+from typing import NamedTuple
 
-from msgspec import Struct
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,7 +15,7 @@ from wire.event import format_time
 from wire.problems import Refusal
 
 
-class Office(Struct, frozen=True):
+class Office(NamedTuple):
     """An office: its 16-byte id, its code at present and its name."""
 
     office_id: bytes
@@ -22,25 +23,35 @@ class Office(Struct, frozen=True):
     name: str
 
 
+_OFFICES = select(office.c.office_id, office.c.code, office.c.name)
+
+
 async def add_office(
-    ctx: ServerContext, code: str, name: str, ward_code: str | None = None
+    ctx: ServerContext,
+    code: str,
+    name: str,
+    ward_code: str | None = None,
+    *,
+    valid_from: date | None = None,
 ) -> bytes:
-    """Return the id of the office with this code, minting one when the code is new."""
+    """Return the id of the office with this code, minting one when the code is new.
+
+    The code counts from `valid_from` on (today when not given).
+    """
     now_ms = ctx.now_ms()
     async with ctx.store.write() as conn:
         known = await by_code(conn, code)
         if known is not None:
             return known.office_id
         office_id = ctx.random_bytes(16)
+        since = format_time(now_ms)[:10] if valid_from is None else valid_from.isoformat()
         await conn.execute(
             office.insert().values(
                 office_id=office_id, code=code, name=name, ward_code=ward_code, created_ms=now_ms
             )
         )
         await conn.execute(
-            office_code.insert().values(
-                office_id=office_id, code=code, name=name, valid_from=format_time(now_ms)[:10]
-            )
+            office_code.insert().values(office_id=office_id, code=code, name=name, valid_from=since)
         )
     return office_id
 
@@ -58,10 +69,10 @@ async def by_code(conn: AsyncConnection, code: str) -> Office | None:
 
 async def by_ids(conn: AsyncConnection, office_ids: Sequence[bytes] | None) -> list[Office]:
     """Return these offices (None: all), ordered by id, their rows locked until the commit."""
-    query = select(office.c.office_id, office.c.code, office.c.name).order_by(office.c.office_id)
+    query = _OFFICES.order_by(office.c.office_id)
     if office_ids is not None:
         query = query.where(office.c.office_id.in_(office_ids))
-    found = [Office(*row) for row in await conn.execute(query.with_for_update())]
+    found = [Office._make(row) for row in await conn.execute(query.with_for_update())]
     if office_ids is not None and len(found) != len(set(office_ids)):
         raise Refusal("office-unknown")
     return found
@@ -70,3 +81,9 @@ async def by_ids(conn: AsyncConnection, office_ids: Sequence[bytes] | None) -> l
 async def locked(conn: AsyncConnection, office_id: bytes) -> Office:
     """Return one office, its row locked. Raises Refusal office-unknown."""
     return (await by_ids(conn, [office_id]))[0]
+
+
+async def every(conn: AsyncConnection) -> list[Office]:
+    """Return all offices as they are now, ordered by id, without locking any."""
+    query = _OFFICES.order_by(office.c.office_id)
+    return [Office(*row) for row in await conn.execute(query)]

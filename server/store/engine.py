@@ -22,6 +22,7 @@ from server.store.sqlite import CipherConnection, CipherModule, connector
 SQLITE = "sqlite:///"
 POOL_CONNECTIONS = 8  # readers and writers of one process
 POOL_WAIT_S = 30
+STATEMENT_S = 60  # a statement that takes longer waits for a lock nobody gives back
 FETCH_ROWS = 1_000
 
 
@@ -101,6 +102,9 @@ def _open_postgresql(url: str) -> Store:
         max_overflow=0,
         pool_timeout=POOL_WAIT_S,
         pool_pre_ping=True,
-        connect_args={"server_settings": {"synchronous_commit": "on", "timezone": "UTC"}},
+        connect_args={
+            "command_timeout": STATEMENT_S,
+            "server_settings": {"synchronous_commit": "on", "timezone": "UTC"},
+        },
     )
     return Store(engine, one_writer=False)

@@ -114,6 +114,7 @@ def connector(path: Path, key: bytes) -> Callable[[], Any]:
     def connect() -> Any:
         connection = sqlcipher3.connect(str(path), isolation_level=None, check_same_thread=False)
         try:
+            connection.execute("PRAGMA cipher_log_level = NONE")  # errors are raised, not printed
             connection.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
             connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
             journal = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]

@@ -11,6 +11,7 @@ from random import Random
 
 import msgspec
 
+from server.admission import Admission
 from server.config import Config
 from server.context import Projector, ServerContext
 from server.enrolment import enrol, issue_ticket
@@ -114,6 +115,7 @@ async def open_province(
         now_ms=clock,
         random_bytes=os.urandom,
         jitter=Random(7),
+        admission=Admission(),
         senders=Rates(burst=100_000, per_s=1_000.0),
         tickets=per_minute(5),
         addresses=per_minute(60),

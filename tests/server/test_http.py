@@ -6,12 +6,13 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 
 import pytest
 import uvicorn
 
+from server.admission import IN_FLIGHT_MAX
 from server.context import ServerContext
 from server.enrolment import issue_ticket
 from server.main import uvicorn_config
@@ -168,6 +169,25 @@ async def test_who_asks_too_often_is_told_when_to_come_back(
         status, headers, body = await door.post("/v1/exchange", request)
         assert (status, headers["retry-after"]) == (429, "10")
         assert json.loads(body)["code"] == "rate-limited"
+
+
+async def test_those_beyond_the_limit_are_sent_away_for_a_while(door: Door, device: Device) -> None:
+    device.note()
+    with ExitStack() as inside:
+        for _ in range(IN_FLIGHT_MAX):
+            inside.enter_context(door.ctx.admission.enter())
+        status, headers, body = await door.post("/v1/exchange", device.seal(device.up()))
+        assert (status, json.loads(body)["code"]) == (503, "busy")
+        assert 15 <= int(headers["retry-after"]) < 30
+    assert (await door.post("/v1/exchange", device.seal(device.up())))[0] == 200
+
+
+async def test_an_unknown_path_is_a_problem_document_too(door: Door) -> None:
+    status, headers, body = await door.raw(b"GET /v1/nothing HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert (status, json.loads(body)["code"]) == (404, "not-found")
+    assert headers["content-type"] == "application/problem+json"
+    status, _, body = await door.raw(b"GET /v1/exchange HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert (status, json.loads(body)["code"]) == (405, "method-not-allowed")
 
 
 async def test_a_database_that_does_not_answer_is_busy(

@@ -1,0 +1,60 @@
+"""How a refusal leaves over HTTP: a problem document (RFC 9457) in the reader's language."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.datastructures import State
+from litestar.exceptions import HTTPException
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from server.context import ServerContext
+from server.rates import TooOften
+from wire.problems import Refusal
+from wire.texts import accept_language
+
+PROBLEM_TYPE = "application/problem+json"
+BUSY_S = 15  # a database that did not answer now may in this time; spread over twice as long
+DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout, OSError)
+
+AnyRequest = Request[Any, Any, State]
+
+
+def refused(request: AnyRequest, refusal: Refusal) -> Response[bytes]:
+    """Return the problem document of a refusal; `busy` and `rate-limited` say when to come back."""
+    document = refusal.document(accept_language(request.headers.get("accept-language")))
+    headers = {}
+    if isinstance(refusal, TooOften):
+        headers["Retry-After"] = str(refusal.retry_after_s)
+    elif document.status == 503:
+        context: ServerContext = request.app.state.context
+        headers["Retry-After"] = str(BUSY_S + context.jitter.randrange(BUSY_S))
+    return Response(
+        msgspec.json.encode(document),
+        status_code=document.status,
+        media_type=PROBLEM_TYPE,
+        headers=headers,
+    )
+
+
+def away(request: AnyRequest, _error: Exception) -> Response[bytes]:
+    """Answer while the database cannot be reached: nothing was stored, come again."""
+    return refused(request, Refusal("busy"))
+
+
+def unrouted(request: AnyRequest, error: HTTPException) -> Response[bytes]:
+    """Answer what the routes themselves refuse: no such page, no such method, a bad parameter."""
+    codes = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}
+    code = codes.get(error.status_code, "field-invalid" if error.status_code < 500 else "internal")
+    return refused(request, Refusal(code, error.detail if error.status_code == 400 else ""))
+
+
+HANDLERS: dict[type[Exception] | int, Any] = {
+    Refusal: refused,
+    HTTPException: unrouted,
+    **dict.fromkeys(DATABASE_AWAY, away),
+}
+"""For `Litestar(exception_handlers=…)`."""
