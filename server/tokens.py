@@ -88,7 +88,7 @@ async def check(conn: AsyncConnection, authorization: str | None, scope: Scope, 
     """Return the name behind an `Authorization` header that is good for `scope`.
 
     A token of scope `admin` opens the other scopes too.
-    Raises Refusal not-signed-in (none, unknown, expired, revoked) or role-forbidden.
+    Raises Refusal not-signed-in (none, unknown, expired, revoked) or scope-forbidden.
     """
     kind, _, text = (authorization or "").partition(" ")
     if kind.lower() != "bearer" or not text:
@@ -104,7 +104,7 @@ async def check(conn: AsyncConnection, authorization: str | None, scope: Scope, 
     if row.expires_ms is not None and row.expires_ms <= now_ms:
         raise Refusal("not-signed-in")
     if row.scope not in (scope, "admin"):
-        raise Refusal("role-forbidden")
+        raise Refusal("scope-forbidden")
     name: str = row.name
     return name
 

@@ -1,0 +1,1 @@
+"""How the three command lines speak: language, helps, tables, exit codes. Imports `wire` alone."""
