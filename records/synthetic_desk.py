@@ -69,7 +69,7 @@ class SyntheticDesk:
         yield "dossier.assigned", self._assigned()
         yield "dossier.progressed", self._progressed()
         yield "numbers.mapped", {"dossier": self._book(), "code": self._code()}
-        if self._people.chance(0.1):
+        if self._people.chance(0.3):
             yield "event.rejected", self._rejected()
 
     def _lease(self) -> Body:

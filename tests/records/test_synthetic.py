@@ -12,7 +12,7 @@ from records.command_types import Command
 from records.events import BODIES, decode_body
 from records.synthetic import commands, everyday, made_up_place
 from records.synthetic_desk import desk_events, report
-from records.synthetic_journal import events
+from records.synthetic_journal import Memory, events
 from records.synthetic_lists import Place
 from wire import ijson
 from wire.event import body_of, decode
@@ -112,6 +112,15 @@ def test_a_desk_journal_holds_what_the_interface_knows() -> None:
         kinds.add(read.kind)
     assert kinds <= BODIES.keys()
     assert {"policy.set", "procedure.set", "calendar.set", "numbers.leased"} <= kinds
+
+
+def test_the_memory_answers_what_only_rarer_commands_ask() -> None:
+    memory = Memory(made_up_place(1))
+    assert memory.owns_volume(1)
+    assert not memory.owns_volume(2)
+    assert not memory.book_taken(2026, 1, 1)
+    assert memory.visit("no-such-id") is None
+    assert memory.open_dossier_of("001184000017", "1.001193") is None
 
 
 def test_an_office_elsewhere_has_its_own_places_and_people() -> None:
