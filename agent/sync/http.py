@@ -161,7 +161,7 @@ async def _named(trace: _Trace) -> AsyncIterator[None]:
         raise ExchangeError(_why_unreachable(error), type(error.__cause__).__name__) from error
     except httpx.TimeoutException as error:
         raise ExchangeError(faults.LATE, type(error).__name__) from error
-    except httpx.TransportError as error:
+    except (httpx.NetworkError, httpx.RemoteProtocolError) as error:
         if not trace.connecting and not trace.answering:
             raise StaleConnectionError from error
         raise ExchangeError(_why_broken(error), type(error).__name__) from error
@@ -185,9 +185,7 @@ def _why_unreachable(error: httpx.ConnectError) -> Fault:
     return faults.OFFLINE
 
 
-def _why_broken(error: httpx.TransportError) -> Fault:
-    if isinstance(error, httpx.LocalProtocolError | httpx.UnsupportedProtocol):
-        raise error
+def _why_broken(error: httpx.NetworkError | httpx.RemoteProtocolError) -> Fault:
     if isinstance(error, httpx.RemoteProtocolError) and "disconnected" not in str(error):
         closed_early = "peer closed connection" in str(error)
         return faults.CUT if closed_early else faults.CAPTIVE_PORTAL

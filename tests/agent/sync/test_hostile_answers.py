@@ -17,6 +17,7 @@ from wire.chain import Head
 from wire.keys import SealingKey, SigningKey
 from wire.plaintext import Down
 
+CAPTIVE = ("captive-portal", "captive-portal")
 HTML = b"<html><body>Welcome! Please sign in.</body></html>"
 
 
@@ -167,6 +168,8 @@ async def test_an_answer_that_is_not_one(
         (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "captive-portal", "captive-portal"),
         (http("502 Bad Gateway", HTML, content_type="text/html"), "server-error", "online"),
         (problem("500 Internal", "internal"), "server-error", "online"),
+        (http("500 Oh", b"{", content_type="application/problem+json"), "server-error", "online"),
+        (http("400 Bad", b"{", content_type="application/problem+json"), *CAPTIVE),
         (problem("400 Bad", "message-malformed"), "message-malformed", "online"),
         (problem("401 No", "sender-unknown"), "sender-unknown", "online"),
         (problem("401 No", "signature-wrong"), "signature-wrong", "online"),
@@ -370,3 +373,28 @@ async def test_a_lost_answer_doubles_nothing(office: Office, line: Loopback) -> 
     await office.until_delivered()
     assert len(office.province.events) == 10
     assert [up.events.first for up in office.province.ups if up.events][:4] == [1, 1, 1, 1]
+
+
+async def test_a_moved_province_leaves_its_statement_and_is_shown(office: Office) -> None:
+    office.province.change = lambda down: msgspec.structs.replace(
+        down, verdict="moved", statement=b"province 2"
+    )
+    await office.record(1)
+    office.start()
+    show = await office.until_shown("province-moved")
+    assert show.line == "moved"
+    assert await office.meta(store.SUCCESSOR) == b"province 2"
+
+
+async def test_a_province_that_answers_but_takes_nothing_is_not_asked_in_a_hot_loop(
+    office: Office,
+) -> None:
+    await office.record(2)
+    office.province.change = lambda down: msgspec.structs.replace(
+        down, receipt=office.province.genesis, statement=None
+    )
+    office.delays.wait_ms = 3_600_000
+    office.start()
+    await office.until_shown("receipt-stuck")
+    assert len(office.province.ups) == 1
+    assert office.journal.delivered.seq == 0

@@ -1,13 +1,16 @@
 """The line goes and comes back: how soon that is noticed, and what each dead line is called."""
 
 import asyncio
+import errno
 import socket
 import ssl
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
+import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -15,12 +18,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from agent.sync import faults
-from agent.sync.http import HttpTransport, Patience
+from agent.sync.http import HttpTransport, Patience, _why_broken
 from agent.sync.netlink import RouteWatch, open_route_socket
 from agent.sync.probe import FAST_FOR_MS, SLOW_S_MAX, LineProbe, ProbePace, connects
 from agent.sync.transport import ExchangeError
 from tests.agent.sync.conftest import Office, TestClock
-from tests.agent.sync.province import Loopback
+from tests.agent.sync.province import Loopback, http
 
 
 async def test_the_first_record_is_at_the_province_within_three_seconds_of_the_lines_return(
@@ -282,3 +285,80 @@ def test_without_netlink_the_probe_is_enough(monkeypatch: pytest.MonkeyPatch) ->
     assert open_route_socket() is None
     monkeypatch.delattr(socket, "AF_NETLINK")
     assert open_route_socket() is None
+
+
+async def test_a_kernel_that_told_more_than_fits_told_of_a_change() -> None:
+    class Overrun(socket.socket):
+        overrun = True
+
+        def recv(self, *args: int) -> bytes:
+            if self.overrun:
+                self.overrun = False
+                raise OSError(errno.ENOBUFS, "No buffer space available")
+            return super().recv(*args)
+
+    ours, kernel = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with kernel, Overrun(fileno=ours.detach()) as overrun, RouteWatch(overrun) as watch:
+        kernel.send(b"RTM_NEWROUTE")
+        async with asyncio.timeout(5):
+            await watch.changed()
+
+
+@pytest.fixture
+def kernel(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """The kernel's end of the route socket."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    monkeypatch.setattr("agent.sync.shell.open_route_socket", lambda: ours)
+    with theirs:
+        yield theirs
+
+
+async def test_a_new_network_ends_the_wait_behind_a_captive_portal(
+    office: Office, line: Loopback, kernel: socket.socket
+) -> None:
+    line.scripts.append(http("302 Found", location="http://portal/"))
+    office.delays.wait_ms = 3_600_000
+    await office.record(1)
+    office.start()
+    await office.until_shown("captive-portal")
+    kernel.send(b"RTM_NEWROUTE")
+    await office.until_delivered()
+
+
+async def test_a_new_network_makes_the_probe_look_at_once(
+    office: Office, line: Loopback, kernel: socket.socket
+) -> None:
+    await line.cut()
+    office.delays.wait_ms = 3_600_000
+    await office.record(1)
+    office.start()
+    await office.until_shown("line-down")
+    await line.up()
+    kernel.send(b"RTM_NEWLINK")
+    await office.until_delivered()
+
+
+async def test_without_a_route_socket_an_office_syncs_all_the_same(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.sync.shell.open_route_socket", lambda: None)
+    await office.record(1)
+    office.start()
+    await office.until_delivered()
+    assert office.syncer is not None
+    assert office.syncer.goodput_bytes_s > 0
+
+
+async def test_a_syncer_that_does_not_run_ignores_wishes(office: Office) -> None:
+    office.start()
+    await office.until_shown(None)
+    assert office.syncer is not None
+    await office.stop()
+    office.syncer.sync_now()
+    assert len(office.province.ups) == 1
+
+
+def test_a_tls_failure_in_mid_transfer_is_called_so() -> None:
+    error = httpx.ReadError("bad record mac")
+    error.__cause__ = ssl.SSLError("bad record mac")
+    assert _why_broken(error) is faults.TLS
