@@ -11,13 +11,9 @@ section 5): rows that come from an HTTP status or a dead line only ever make it 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
+from agent.status import Line
 from wire.problems import CATALOGUE, Consequence
-
-Line = Literal[
-    "online", "offline", "captive-portal", "tls", "dns", "revoked", "moved", "not-enrolled"
-]
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ import msgspec
 
 from agent.sync import faults
 from agent.sync.faults import Fault
+from agent.sync.tls import client_context
 from agent.sync.transport import ExchangeError, Reply
 from wire.limits import MESSAGE_BYTES_MAX
 from wire.message import MEDIA_TYPE
@@ -74,7 +75,7 @@ class HttpTransport:
         self._patience = patience or Patience()
         self._client = httpx.AsyncClient(
             transport=httpx.AsyncHTTPTransport(
-                verify=tls if tls is not None else self._url.scheme == "https",
+                verify=tls or client_context(),
                 trust_env=False,
                 limits=httpx.Limits(max_connections=1, keepalive_expiry=KEPT_OPEN_S),
                 socket_options=_socket_options(),

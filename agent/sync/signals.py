@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent.sync.faults import Fault, Line
+from agent.status import Line
+from agent.sync.faults import Fault
 from agent.sync.pacing import Batch, Load
 
 # --- states ------------------------------------------------------------------------------------

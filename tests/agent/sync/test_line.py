@@ -1,6 +1,7 @@
 """The line goes and comes back: how soon that is noticed, and what each dead line is called."""
 
 import asyncio
+import contextlib
 import errno
 import socket
 import ssl
@@ -21,9 +22,10 @@ from agent.sync import faults
 from agent.sync.http import HttpTransport, Patience, _why_broken
 from agent.sync.netlink import RouteWatch, open_route_socket
 from agent.sync.probe import FAST_FOR_MS, SLOW_S_MAX, LineProbe, ProbePace, connects
+from agent.sync.tls import client_context
 from agent.sync.transport import ExchangeError
 from tests.agent.sync.conftest import Office, TestClock
-from tests.agent.sync.province import Loopback, http
+from tests.agent.sync.province import Loopback, http, ok
 
 
 async def test_the_first_record_is_at_the_province_within_three_seconds_of_the_lines_return(
@@ -146,6 +148,8 @@ def self_signed(folder: Path) -> Path:
         .public_key(key.public_key())
         .serial_number(1)
         .not_valid_before(day)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .not_valid_after(day + timedelta(days=36_500))
         .sign(key, hashes.SHA256())
     )
@@ -154,6 +158,30 @@ def self_signed(folder: Path) -> Path:
     private = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     file.write_bytes(key.private_bytes(pem, *private) + certificate.public_bytes(pem))
     return file
+
+
+async def test_a_second_connection_resumes_the_tls_session(tmp_path: Path) -> None:
+    theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    pem = self_signed(tmp_path)
+    theirs.load_cert_chain(pem)
+    resumed = []
+
+    async def answer_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        resumed.append(writer.get_extra_info("ssl_object").session_reused)
+        writer.write(ok(b"answer").replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n"))
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+    server = await asyncio.start_server(answer_once, "127.0.0.1", 0, ssl=theirs)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        transport = HttpTransport(f"https://localhost:{port}", tls=client_context(pem))
+        for _ in range(2):
+            assert (await transport.post(b"x")).body == b"answer"
+        await transport.close()
+    assert resumed == [False, True]
 
 
 async def test_a_handshake_that_is_never_answered_is_called_late(line: Loopback) -> None:
