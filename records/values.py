@@ -106,12 +106,15 @@ class Recipient(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Visitor(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Who stands at the door, as far as known; `pass` is the id of a printed pass (`CM1.V.…`)."""
+    """Who stands at the door, as far as known; `pass` is the id of a printed pass (`CM1.V.…`).
+
+    Members stand in the order of `Applicant`, so that the two compress alike.
+    """
 
     full_name: str | None = None
     id_number: str | None = None
-    phone: str | None = None
-    address: str | None = None
     date_of_birth: date | None = None
     gender: Gender | None = None
+    phone: str | None = None
+    address: str | None = None
     pass_id: str | None = field(default=None, name="pass")

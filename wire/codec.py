@@ -20,7 +20,7 @@ CODECS = (PLAIN_CODEC, D1_CODEC)
 
 D1 = resources.files("wire").joinpath("data/d1.zdict").read_bytes()
 """The dictionary of codec 1: 32 KiB, trained by tools/train_dictionary.py; never changes."""
-D1_SHA256 = bytes.fromhex("714328a38bb300d426a848254e1185f8d3e610e2ee6b7a8f889c87915d99503f")
+D1_SHA256 = bytes.fromhex("386ce9341034940ea105ad18a7c0507c174cf500203810a74194271588dece31")
 
 _MAGIC = b"\x28\xb5\x2f\xfd"
 _HEADER_BYTES_MIN = 6
