@@ -1,0 +1,164 @@
+"""commune-server as its operator types it: words, JSON, exit codes."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from console.speech import Speech
+from server.cli import MODULES, build
+from tests.server.province import make_keys
+
+COMMAND = str(Path(sys.executable).parent / "commune-server")
+
+
+class Operator:
+    """Somebody at the province's keyboard, with a server.toml of their own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.config = folder / "server.toml"
+        make_keys(folder / "keys")
+        self.config.write_text(
+            'listen = "127.0.0.1:8700"\npublic_url = "http://127.0.0.1:8700"\n'
+            'database = "sqlite:///data/province.db"\ndata_dir = "data"\nkeys_dir = "keys"\n'
+        )
+
+    def types(self, *words: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [COMMAND, "--config", str(self.config), *words],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            env={"PATH": os.environ["PATH"], "COMMUNE_LANG": "en"},
+            timeout=60,
+            check=False,
+        )
+
+
+@pytest.fixture
+def operator(tmp_path: Path) -> Operator:
+    return Operator(tmp_path)
+
+
+def test_a_token_is_shown_once_listed_and_ended(operator: Operator) -> None:
+    made = operator.types("token", "create", "--scope", "feed", "--name", "central", "--json")
+    assert made.returncode == 0, made.stderr
+    token = json.loads(made.stdout)
+    assert token["scope"] == "feed"
+    listed = operator.types("token", "list", "--json")
+    (row,) = json.loads(listed.stdout)["tokens"]
+    assert (row["name"], row["scope"], row["revoked_at"]) == ("central", "feed", None)
+    assert token["token"] not in listed.stdout
+    assert operator.types("token", "revoke", "central").returncode == 0
+    again = operator.types("token", "revoke", "central")
+    assert again.returncode == 1
+    assert "central" in operator.types("token", "list").stdout
+
+
+def test_a_token_may_have_a_last_day(operator: Operator) -> None:
+    operator.types(
+        "token", "create", "--scope", "reports", "--name", "x", "--expires", "2026-12-31"
+    )
+    (row,) = json.loads(operator.types("token", "list", "--json").stdout)["tokens"]
+    assert row["expires_at"] == "2026-12-31T23:59:59+07:00"
+
+
+def test_a_user_needs_a_password_worth_the_name(operator: Operator) -> None:
+    short = operator.types("user", "add", "op", "--role", "operator", "--password", "short")
+    assert short.returncode == 2
+    assert "10 characters" in short.stderr
+    piped = ["user", "add", "op", "--role", "operator", "--password", "-"]
+    assert operator.types(*piped, stdin="long enough indeed\n").returncode == 0
+
+
+def test_publishing_names_each_bad_line_and_says_nothing(operator: Operator) -> None:
+    lines = [
+        '{"kind":"notice.published","body":{"title":"Nghỉ","text":"Nghỉ lễ","lobby":true}}',
+        "",
+        '{"kind":"policy.set","body":{"order":7}}',
+        '{"kind":"nonsense","body":{}}',
+    ]
+    done = operator.types("publish", "--all", "-", stdin="\n".join(lines))
+    assert done.returncode == 1
+    assert "Line 3:" in done.stderr
+    assert "Line 4:" in done.stderr
+    assert "Nothing was published" in done.stderr
+    assert done.stdout == ""
+
+
+def test_publishing_to_nobody_or_to_an_unknown_office_is_refused(operator: Operator) -> None:
+    assert operator.types("publish", "-").returncode == 2
+    unknown = operator.types("publish", "--office", "H99.1", "-")
+    assert unknown.returncode == 1
+    assert "H99.1" in unknown.stderr
+    broken = operator.types("publish", "--all", "-", stdin="{nonsense\n")
+    assert broken.returncode == 1
+    assert "Line 1:" in broken.stderr
+
+
+def test_publishing_to_a_province_without_offices_is_done_at_once(operator: Operator) -> None:
+    done = operator.types("publish", "--all", "-", stdin="")
+    assert json.loads(done.stdout) == {"published": 0, "desk_seq": {}}
+
+
+def test_migrating_twice_changes_nothing(operator: Operator) -> None:
+    first = json.loads(operator.types("migrate", "--json").stdout)
+    assert first == json.loads(operator.types("migrate", "--json").stdout)
+    assert first["revision"] in operator.types("migrate").stderr
+
+
+def test_offices_are_listed_for_people_and_programs(operator: Operator) -> None:
+    assert json.loads(operator.types("offices", "list", "--json").stdout) == {"offices": []}
+    assert "Code" in operator.types("offices", "list").stdout
+
+
+def test_every_mistake_in_the_settings_is_named_at_once(operator: Operator) -> None:
+    operator.config.write_text('listen = "nowhere"\npublic_url = 7\nnonsense = 1\n')
+    done = operator.types("token", "list")
+    assert done.returncode == 2
+    assert all(word in done.stderr for word in ("line 1", "line 2", "nonsense", "database"))
+
+
+def test_a_file_that_is_not_there_says_how_to_make_one(operator: Operator) -> None:
+    operator.config.unlink()
+    done = operator.types("token", "list")
+    assert done.returncode == 2
+    assert "province init" in done.stderr
+
+
+def test_a_damaged_database_is_not_touched(operator: Operator) -> None:
+    operator.types("migrate")
+    database = operator.config.parent / "data" / "province.db"
+    database.write_bytes(b"not a database at all" * 400)
+    before = database.read_bytes()
+    done = operator.types("token", "list")
+    assert done.returncode == 4
+    assert database.read_bytes() == before
+
+
+def test_a_key_that_others_can_read_is_refused(operator: Operator) -> None:
+    (operator.config.parent / "keys" / "signing.key").chmod(0o644)
+    done = operator.types("token", "list")
+    assert done.returncode != 0
+    assert "key-exposed" in done.stderr
+
+
+def test_postgresql_that_does_not_answer_is_unreachable(operator: Operator) -> None:
+    text = operator.config.read_text()
+    address = "postgresql+asyncpg://nobody@127.0.0.1:9/nothing"
+    operator.config.write_text(re.sub('database = "[^"]*"', f'database = "{address}"', text))
+    assert operator.types("token", "list").returncode == 3
+
+
+@pytest.mark.parametrize("lang", ["vi", "en"])
+@pytest.mark.parametrize("name", MODULES)
+def test_every_command_explains_itself(name: str, lang: str) -> None:
+    line = build(Speech("server", "vi" if lang == "vi" else "en"))
+    context = line.make_context("commune-server", [name], resilient_parsing=True)
+    command = line.get_command(context, name)
+    assert command is not None
+    assert len(command.get_help(context)) > 40
