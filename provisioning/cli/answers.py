@@ -1,0 +1,45 @@
+"""How commands end: a result, or what was refused, in words or as JSON."""
+
+from typing import NoReturn
+
+from msgspec import Struct
+
+from console.speech import EXIT_USAGE, Speech
+from wire.problems import ProblemDocument, Refusal
+from wire.settings import SettingsRefused
+
+
+class Refused(Struct, frozen=True):
+    """What `--json` prints instead of a result."""
+
+    problem: ProblemDocument
+    ok: bool = False
+
+
+def refuse(speech: Speech, refusal: Refusal, *, as_json: bool) -> NoReturn:
+    """Tell a refusal and exit with its code of the catalogue."""
+    if as_json:
+        speech.print_json(Refused(refusal.document(speech.lang)))
+    speech.refuse(refusal)
+
+
+def misused(speech: Speech, message: str) -> NoReturn:
+    """Tell that the command was used wrongly, and exit with 2."""
+    speech.tell(message)
+    raise SystemExit(EXIT_USAGE)
+
+
+def wrong_settings(speech: Speech, file: object, refused: SettingsRefused) -> NoReturn:
+    """Tell everything that is wrong with server.toml, and exit with 2."""
+    lines = [speech("error.config-heading", file=file)]
+    lines += [
+        speech(
+            "error.config-line",
+            line=problem.line,
+            path=problem.path,
+            message=problem.message.pick(speech.lang),
+            remedy=problem.remedy.pick(speech.lang),
+        )
+        for problem in refused.problems
+    ]
+    misused(speech, "\n".join(lines))
