@@ -90,6 +90,7 @@ class Office:
     def __init__(self, journal: Journal, province: FakeProvince, line: Loopback) -> None:
         self.journal, self.province, self.line = journal, province, line
         self.shown = Shown()
+        self.url = line.url
         self.delays = QuickDelays()
         self.patience = QUICK
         self.reporter: Reporter | None = None
@@ -102,7 +103,7 @@ class Office:
             await self.journal.write_many(jobs[start : start + 1000])
 
     def start(self) -> None:
-        transport = HttpTransport(self.line.url, patience=self.patience)
+        transport = HttpTransport(self.url, patience=self.patience)
         self.syncer = Syncer(
             self.journal,
             self.province.enrolment(),
