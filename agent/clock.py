@@ -1,13 +1,16 @@
 """What time it is, and how far that can be believed (docs/protocol.md section 3, `clock`).
 
 The kernel knows whether something disciplines its clock: `adjtimex` reports STA_UNSYNC until
-a time daemon has set it, and again when none has spoken for long. The rules are plain:
+a time daemon has set it, and again some hours after the last one spoke. An office without a line
+would so lose trust in a good clock within a day; but once a clock was right, a crystal keeps it
+within a minute for a month. The rules are plain:
 
 * a wall clock earlier than this program was written, or later than 2100, is `suspect`;
-* a wall clock that moved against the monotonic one by more than a minute since it was last
-  asked, without the kernel calling itself synchronised, is `suspect` until it is synchronised;
-* else a clock the kernel calls unsynchronised is `unsynced`;
-* else it is `trusted`.
+* one the kernel calls synchronised is `trusted`, and so is one that was, or that the province's
+  time confirmed, in this run of the daemon at most 30 days ago, and that has not stepped since;
+* one that moved against the monotonic clock by more than a minute between two looks is `suspect`
+  until it is synchronised or confirmed;
+* any other is `unsynced`.
 """
 
 import ctypes
@@ -25,6 +28,8 @@ LATEST_MS = 4_102_444_800_000
 """2100-01-01: a later year is a broken clock chip, not the future."""
 STEP_MS_MAX = 60_000
 """A wall clock drifts seconds a day against the monotonic one; a minute at once was set by hand."""
+VOUCHED_MS_MAX = 30 * 24 * 3600 * 1000
+"""20 ppm of drift are 52 s in 30 days."""
 STA_UNSYNC = 0x0040
 TIME_ERROR = 5
 
@@ -85,6 +90,13 @@ class Judge:
     def __init__(self) -> None:
         self._last: tuple[int, int] | None = None
         self._stepped = False
+        self._vouched_mono_ms: int | None = None
+
+    def vouch(self, now_ms: int, mono_ms: int) -> None:
+        """Somebody who knows the time says that the wall clock is right now."""
+        self._last = (now_ms, mono_ms)
+        self._stepped = False
+        self._vouched_mono_ms = mono_ms
 
     def state(self, now_ms: int, mono_ms: int, *, synchronised: bool) -> ClockState:
         """Judge one look at the clocks; looks are remembered to notice a step."""
@@ -92,11 +104,15 @@ class Judge:
             moved = (now_ms - self._last[0]) - (mono_ms - self._last[1])
             self._stepped = self._stepped or abs(moved) > STEP_MS_MAX
         self._last = (now_ms, mono_ms)
-        if synchronised:
-            self._stepped = False
-        if not EARLIEST_MS <= now_ms < LATEST_MS or self._stepped:
+        if not EARLIEST_MS <= now_ms < LATEST_MS:
             return "suspect"
-        return "trusted" if synchronised else "unsynced"
+        if synchronised:
+            self.vouch(now_ms, mono_ms)
+        if self._stepped:
+            return "suspect"
+        vouched = self._vouched_mono_ms
+        fresh = vouched is not None and mono_ms - vouched <= VOUCHED_MS_MAX
+        return "trusted" if fresh else "unsynced"
 
 
 class SystemClock:
@@ -117,6 +133,11 @@ class SystemClock:
     def state(self) -> ClockState:
         """How far `now_ms` is believed, asked of the kernel now."""
         return self._judge.state(self.now_ms(), self.mono_ms(), synchronised=kernel_synchronised())
+
+    def vouch(self, offset_ms: int) -> None:
+        """Take the province's word: it has just answered, its time differs by `offset_ms`."""
+        if abs(offset_ms) <= STEP_MS_MAX:
+            self._judge.vouch(self.now_ms(), self.mono_ms())
 
     @property
     def boot_id(self) -> bytes:

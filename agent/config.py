@@ -21,6 +21,7 @@ DRIVERS: Final = (
     "and", "pattern", "escpos",
 )  # fmt: skip
 USES: Final = ("door", "intake", "post", "lobby", "scale", "thermometer", "printer")
+CHOICES: Final = {"drivers": ", ".join(DRIVERS), "uses": ", ".join(USES)}
 OFFICE_CODE = re.compile(r"[0-9A-Z.]{1,35}")
 """QĐ 20/2020/QĐ-TTg: up to 35 of digits, capitals and dots."""
 
@@ -88,7 +89,7 @@ class ConfigError(NamedTuple):
     remedy: Text
 
 
-class ConfigInvalid(ValueError):
+class ConfigInvalid(ValueError):  # noqa: N818 - it names the file's state
     """The file cannot be used; `errors` lists everything that is wrong with it."""
 
     def __init__(self, file: Path, errors: Sequence[ConfigError]) -> None:
@@ -209,7 +210,7 @@ class Checker:
             elif type(value) is not key.kind:
                 self.wrong(place, f"type-{key.kind.__name__}", key=word)
             elif not key.holds(value):
-                self.wrong(place, key.rule, key=word, value=value, drivers=", ".join(DRIVERS), uses=", ".join(USES))  # fmt: skip
+                self.wrong(place, key.rule, key=word, value=value, **CHOICES)
             else:
                 good[word] = value
         for word, key in keys.items():

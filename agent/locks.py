@@ -4,6 +4,7 @@ import fcntl
 import os
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from wire.problems import Refusal
 
@@ -17,7 +18,7 @@ class DataLock:
         self._file = data_dir / LOCK_FILE
         self._descriptor = -1
 
-    def __enter__(self) -> "DataLock":
+    def __enter__(self) -> Self:
         """Take the lock at once. Raises Refusal `daemon-running` when somebody holds it."""
         self._file.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)

@@ -113,11 +113,20 @@ class Service:
         self._random = random
         self._keys_since = keys_since
         self._stamp = (-1, "")
+        self._newest_ms = 0
 
     @property
     def today(self) -> date:
-        """Today in office time, as the machine's clock has it."""
-        return office_day(self._clock.now_ms())
+        """Today in office time: the clock's day, or the newest event's when that is later.
+
+        A clock back at 1970 must not put every date of birth into the future.
+        """
+        return office_day(max(self._clock.now_ms(), self._newest_ms))
+
+    async def start(self) -> None:
+        """Look once at the newest event."""
+        newest_ms = await self._journal.write(lambda t: self._facts.at(t).latest_at_ms)
+        self._newest_ms = newest_ms or 0
 
     async def submit(self, submission: Submission, actor: str | None = None) -> Result:
         """Decide and record one command; return when that is durable.
@@ -200,7 +209,7 @@ class Service:
     ) -> Result:
         first: Appended | None = None
         for new in decision.events:
-            appended = transaction.append(self._event(transaction, new, actor, moment), new.body)
+            appended = self.append(transaction, new, actor, moment)
             first = first or appended
         return Result(
             id=UUID(decision.id) if decision.id is not None else _made(first).id,
@@ -211,6 +220,12 @@ class Service:
             due_at=decision.due_at,
             warnings=decision.warnings,
         )
+
+    def append(
+        self, transaction: Transaction, new: NewEvent, actor: str, moment: Moment
+    ) -> Appended:
+        """Append one event that a rule decided upon, inside a job."""
+        return transaction.append(self._event(transaction, new, actor, moment), new.body)
 
     def _event(self, transaction: Transaction, new: NewEvent, actor: str, moment: Moment) -> Event:
         trusted = moment.clock_state == "trusted"

@@ -79,7 +79,8 @@ class Users:
         if not PIN_CHARS_MIN <= len(pin) <= PIN_CHARS_MAX:
             raise Refusal("field-invalid", errors=[_wrong("pin", "pin")])
         salt, verifier = await self._made(pin)
-        await self._change("UPDATE user SET salt = ?, verifier = ? WHERE name = ?", salt, verifier, name)  # fmt: skip
+        statement = "UPDATE user SET salt = ?, verifier = ? WHERE name = ?"
+        await self._change(statement, salt, verifier, name)
 
     async def disable(self, name: str) -> None:
         """End a user's right to sign in. Raises Refusal `user-unknown`."""

@@ -18,7 +18,9 @@ from wire.event import format_time
 from wire.problems import Refusal
 
 BACKUP_AT: Final = "backup_at_ms"
-"""In `meta`: when this file was last copied, or, inside a copy, when it was made."""
+"""In `meta`: when the last whole copy of this file was begun."""
+BEGAN_AT: Final = "backup_began_ms"
+"""In `meta`: when the newest copy was begun; a copy tells by it how old it is."""
 KEYS_SINCE: Final = "keys_since"
 COPY_CHUNK_BYTES: Final = 1 << 20
 
@@ -70,7 +72,10 @@ def _copy(source: Path, key: bytes, partial: Path) -> None:
 
 
 def prove(file: Path, key: bytes) -> None:
-    """Look at a copy as a whole, changing nothing. Raises Refusal `backup-damaged`, `schema-newer`."""
+    """Look at a copy as a whole, changing nothing.
+
+    Raises Refusal: `backup-damaged`, `schema-newer`.
+    """
     try:
         database.check(file, key)
         connection = database.connect(file, key, mode="ro", immutable=True)
@@ -121,7 +126,7 @@ def _note_restored(file: Path, key: bytes, source: Path) -> None:
     try:
         row = connection.execute("SELECT max(at_s) FROM answered").fetchone()
         newest_ms = int(source.stat().st_mtime * 1000) if row[0] is None else row[0] * 1000
-        made = connection.execute("SELECT value FROM meta WHERE key = ?", (BACKUP_AT,)).fetchone()
+        made = connection.execute("SELECT value FROM meta WHERE key = ?", (BEGAN_AT,)).fetchone()
         connection.execute("BEGIN IMMEDIATE")
         set_meta(connection, KEYS_SINCE, format_time(made[0] if made else newest_ms))
         connection.execute("COMMIT")
@@ -164,5 +169,3 @@ def sync_directory(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-

@@ -23,7 +23,7 @@ DatabaseError = dbapi2.DatabaseError
 
 PAGE_BYTES: Final = 8192
 """Each page costs 80 bytes and one HMAC; about fourteen events fill one with little left over.
-Measured against 4096: 4 % less disk at the same speed; 16384 doubles what one small commit writes."""
+Measured against 4096: 4 % less disk at the same speed; 16384 doubles what a small commit writes."""
 CHECKPOINT_PAGES: Final = 2000
 """16 MB of WAL before it is folded in: half the syncs of the default, still quick to recover."""
 WAL_BYTES_MAX: Final = 64 << 20

@@ -2,7 +2,7 @@
 
 Jobs that wait at the same moment share one transaction (`commit.py`). The order of answers is the
 order of asking. After an I/O error the journal is `broken`: it refuses every write until
-`reopen` has looked at the file again, because after a failed fsync nobody knows what the disk holds.
+`reopen` has looked at the file again: after a failed fsync nobody knows what the disk holds.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ BATCH_JOBS_MAX: Final = 1024
 """Jobs in one transaction: longer ones make the first waiter wait without saving fsyncs."""
 QUEUE_JOBS_MAX: Final = 16_384
 """Jobs waiting; more means that the disk has stopped, and a refusal is kinder than a long wait."""
-CLOSE_S_MAX: Final = 4.0
+CLOSE_S_MAX: Final = 2.0
 """A stop waits this long for what was already asked; the daemon must be gone within 5 s."""
 
 
@@ -172,9 +172,10 @@ class Journal:
         while self._marks.head.seq <= seq:
             await self._changed.wait()
 
-    async def wait_change(self) -> None:
-        """Return at the next change of heads or delivered mark."""
-        await self._changed.wait()
+    async def wait_change(self, since: Marks | None = None) -> None:
+        """Return at the next change of heads or marks; at once if it came after `since`."""
+        if since is None or since == self._marks:
+            await self._changed.wait()
 
     async def enrol(self, identity: Identity) -> None:
         """Enter the journals enrolment gave, once.

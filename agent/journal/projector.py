@@ -14,8 +14,8 @@ from wire.event import Event
 class Entry(NamedTuple):
     """One event at its place, as a view is told of it.
 
-    `journal` is the number of its journal in the file. `body` is the event's decoded body when the writer has it at hand, else None: then it is
-    decoded from `event.body`.
+    `journal` is the number of its journal in the file. `body` is the event's decoded body when the
+    writer has it at hand, else None: then it is decoded from `event.body`.
     """
 
     pos: int

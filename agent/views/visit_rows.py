@@ -112,11 +112,11 @@ def last_of(connection: Connection, person: bytes) -> LoadedVisit | None:
     return load(connection, row[0]) if row[0] is not None else None
 
 
-def inside(connection: Connection, day: int | None = None) -> list[LoadedVisit]:
-    """Visits nobody has ended: of one day, or of all."""
-    where = "end_pos IS NULL" + (" AND day = ?" if day is not None else "")
-    values = (day,) if day is not None else ()
-    rows = connection.execute(f"SELECT no FROM visit WHERE {where} ORDER BY no", values).fetchall()  # noqa: S608
+def inside(connection: Connection, limit: int) -> list[LoadedVisit]:
+    """Visits nobody has ended, oldest first, at most `limit`."""
+    rows = connection.execute(
+        "SELECT no FROM visit WHERE end_pos IS NULL ORDER BY day, room, no LIMIT ?", (limit,)
+    ).fetchall()
     return [visit for (no,) in rows if (visit := load(connection, no)) is not None]
 
 

@@ -1,0 +1,95 @@
+"""From a box without keys to one that syncs: waits for enrolment's files, then keeps the line."""
+
+import asyncio
+import ssl
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Final
+
+from agent import keys
+from agent.clock import Clock
+from agent.config import Config
+from agent.figures import Figures
+from agent.journal import Journal
+from agent.keys import Enrolment
+from agent.machine import box_of
+from agent.status import StatusBoard
+from agent.sync.first import adopt_first_answer
+from agent.sync.http import HttpTransport
+from agent.sync.pacing import Pacing
+from agent.sync.probe import connects
+from agent.sync.report import OfficeReporter
+from agent.sync.retry import Delays
+from agent.sync.shell import Syncer
+from agent.sync.signals import Show
+
+LOOK_S: Final = 2.0
+"""A technician who has just enrolled the box is waiting beside it."""
+
+
+class Line:
+    """The line to the province, as far as there is one."""
+
+    def __init__(self, config: Config, journal: Journal, clock: Clock, board: StatusBoard) -> None:
+        self._config, self._journal = config, journal
+        self._clock, self._board = clock, board
+        self._syncer: Syncer | None = None
+
+    def sync_now(self) -> None:
+        """Try at once; before enrolment there is nothing to try."""
+        if self._syncer is not None:
+            self._syncer.sync_now()
+
+    def goodput_bytes_s(self) -> int | None:
+        """What the line carries, as far as is known."""
+        return self._syncer.goodput_bytes_s if self._syncer is not None else None
+
+    async def run(self, enrolment: Enrolment | None, figures: Figures) -> None:
+        """Wait for the enrolment if need be, then sync until cancelled."""
+        if enrolment is None:
+            enrolment = await wait_for_enrolment(self._config.keys_dir)
+            await self._journal.enrol(enrolment.identity)
+        answer = await asyncio.to_thread(_read_or_none, self._config.keys_dir / keys.ANSWER)
+        if answer is not None:
+            await adopt_first_answer(self._journal, enrolment, answer)
+        self._board.update(line="offline")
+        transport = HttpTransport(self._config.province.url, tls=tls_of(self._config))
+        random = Random()  # noqa: S311 - jitter, not secrets
+        self._syncer = Syncer(
+            self._journal,
+            enrolment,
+            transport,
+            box=box_of(enrolment.identity.device_id, self._config.data_dir),
+            clock=self._clock,
+            random=random,
+            show=self._show,
+            connect=partial(connects, *transport.address),
+            reporter=OfficeReporter(figures.collect),
+            delays=Delays(random, poll_s=self._config.sync.poll_s),
+            pacing=Pacing(aim_ms=self._config.sync.exchange_s * 1000),
+        )
+        await self._syncer.run()
+
+    def _show(self, shown: Show) -> None:
+        error = shown.fault.code if shown.fault is not None else None
+        self._board.update(line=shown.line, line_error=error)
+
+
+async def wait_for_enrolment(keys_dir: Path) -> Enrolment:
+    """Look for enrolment's files every two seconds. Raises Refusal when they are not right."""
+    while True:
+        enrolment = await asyncio.to_thread(keys.read_enrolment, keys_dir)
+        if enrolment is not None:
+            return enrolment
+        await asyncio.sleep(LOOK_S)
+
+
+def tls_of(config: Config) -> ssl.SSLContext | None:
+    """The trust root of the configuration, None for the system's."""
+    file = config.province.ca_file
+    return None if file is None else ssl.create_default_context(cafile=str(file))
+
+
+def _read_or_none(file: Path) -> bytes | None:
+    return file.read_bytes() if file.exists() else None

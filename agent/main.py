@@ -1,0 +1,363 @@
+"""The daemon, wired: the one place where time, randomness, paths and environment enter."""
+
+import asyncio
+import contextlib
+import hashlib
+import hmac
+import os
+import random
+import sys
+from collections.abc import Mapping, Sequence
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+from agent import keys, rounds
+from agent.clock import SystemClock
+from agent.config import Config
+from agent.devices.drivers import PROFILES
+from agent.devices.line import DeviceConfig, Shell
+from agent.devices.manager import DeviceManager
+from agent.devices.reading import Reading
+from agent.enrolled import Line
+from agent.figures import Figures, province_of
+from agent.intake import Intake
+from agent.journal import Journal, Transaction, backup
+from agent.journal.transaction import get_meta
+from agent.keys import Enrolment
+from agent.locks import DataLock
+from agent.notify import Notifier
+from agent.service import KEYS_SINCE, Service
+from agent.status import Live, Status, StatusBoard
+from agent.supervisor import Supervisor, stop_on_signals
+from agent.users import Users
+from agent.views import visit_rows
+from agent.views.projector import Views
+from agent.views.rebuild import rebuild
+from agent.web.app import create_web
+from agent.web.parts import Parts
+from agent.web.readings import Readings
+from agent.web.serve import Listeners, open_listeners, serve
+from agent.web.shapes import DeviceShape
+from agent.web.sockets import SocketTaken
+from records import visits
+from records.moment import local
+from records.present import ProblemItem
+from records.sync_report import ClockReport, DeviceReport
+from records.values import Visitor
+from records.visits import Visit
+from wire.problems import Refusal
+
+EXIT_STOPPED: Final = 0
+EXIT_USAGE: Final = 2
+REPORT_TOKEN: Final = "report.token"  # noqa: S105 - a file's name
+"""In `keys_dir`: the bearer token of `/sync-report`; without the file nobody may read it."""
+
+
+def run(config: Config) -> int:
+    """Run the daemon until it is told to stop; return its exit code.
+
+    Refusals to start are told on stderr with what to do: 4 wrong key or damaged journal, 1 newer
+    schema or another daemon, 2 an address that cannot be listened on.
+    """
+    try:
+        with DataLock(config.data_dir):
+            return asyncio.run(_run(config, os.environ))
+    except Refusal as refusal:
+        tell(refusal)
+        return refusal.type.exit
+
+
+def tell(refusal: Refusal) -> None:
+    """Say on stderr what was refused and how to go on, in both languages."""
+    for lang in ("vi", "en"):
+        words = (
+            refusal.type.title.pick(lang),
+            refusal.detail.pick(lang),
+            refusal.type.remedy.pick(lang),
+        )
+        sys.stderr.write(" — ".join(word for word in words if word) + "\n")
+    sys.stderr.flush()
+
+
+async def _run(config: Config, environment: Mapping[str, str]) -> int:
+    stop = asyncio.Event()
+    stop_on_signals(stop)
+    try:
+        listeners = open_listeners(config, own_directory=_own_directory(config))
+    except SocketTaken as taken:
+        raise Refusal("daemon-running", str(taken)) from None
+    except OSError as error:
+        sys.stderr.write(f"{config.api.socket}, {config.api.listen}: {error.strerror}\n")
+        return EXIT_USAGE
+    try:
+        await _serve(config, listeners, stop, Notifier(environment))
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            config.api.socket.unlink()
+    return EXIT_STOPPED
+
+
+async def _serve(
+    config: Config, listeners: Listeners, stop: asyncio.Event, notifier: Notifier
+) -> None:
+    key = keys.read_journal_key(config.keys_dir, fresh=not config.database.exists())
+    enrolment = keys.read_enrolment(config.keys_dir)
+    clock = SystemClock()
+    views = Views(derived(key, b"commune/person/1"))
+    journal = await Journal.open(
+        config.database,
+        key,
+        identity=enrolment.identity if enrolment else None,
+        projector=views,
+        clock=clock,
+    )
+    try:
+        daemon = Daemon(
+            config=config, key=key, clock=clock, views=views, journal=journal, notifier=notifier
+        )
+        await daemon.run(enrolment, listeners, stop)
+    finally:
+        notifier.stopping()
+        await journal.close()
+
+
+class Daemon:
+    """All rooms of one running agent."""
+
+    def __init__(
+        self,
+        *,
+        config: Config,
+        key: bytes,
+        clock: SystemClock,
+        views: Views,
+        journal: Journal,
+        notifier: Notifier,
+    ) -> None:
+        self.config, self.key, self.clock = config, key, clock
+        self.views, self.journal, self.notifier = views, journal, notifier
+        self.agent = version("commune")
+        self.board = StatusBoard(self._first_status(), self._live)
+        self.line = Line(config, journal, clock, self.board)
+        self.figures = Figures(
+            config=config,
+            journal=journal,
+            views=views,
+            clock=clock,
+            agent=self.agent,
+            goodput_bytes_s=self.line.goodput_bytes_s,
+            devices=self.devices,
+        )
+        self.manager: DeviceManager | None = None
+
+    async def run(
+        self, enrolment: Enrolment | None, listeners: Listeners, stop: asyncio.Event
+    ) -> None:
+        """Serve until `stop` is set."""
+        keys_since = await self.journal.read(partial(get_meta, key=KEYS_SINCE))
+        service = Service(self.journal, self.views, self.clock, os.urandom, keys_since)
+        await service.start()
+        parts = self._parts(service)
+        intake = self._intake(service, parts)
+        self.manager = DeviceManager(self._device_configs(), self._shell(intake))
+        ready = asyncio.Event()
+        door = serve(
+            create_web(parts),
+            listeners,
+            hostname=self.config.api.hostname,
+            stop=stop,
+            ready=ready,
+        )
+
+        def begin(supervisor: Supervisor) -> None:
+            self._begin(supervisor, service, enrolment, ready)
+
+        await Supervisor(stop).run(begin, door)
+
+    def _begin(
+        self,
+        supervisor: Supervisor,
+        service: Service,
+        enrolment: Enrolment | None,
+        ready: asyncio.Event,
+    ) -> None:
+        journal, clock, board = self.journal, self.clock, self.board
+        start = supervisor.start
+        start("ready", self._tell_ready(ready))
+        start("line", self.line.run(enrolment, self.figures))
+        start("status", rounds.follow_status(board, self.figures, journal, clock))
+        start("systemd", rounds.tell_systemd(board, self.notifier))
+        start("watchdog", rounds.watch(journal, self.notifier))
+        start("day end", rounds.end_day_visits(journal, self.views, service, clock))
+        start("forgetting", rounds.forget_old(journal, service, clock))
+        start("mending", rounds.mend(journal, board.touch))
+        if self.manager is not None:
+            start("devices", self.manager.run())
+        if self.views.stale:
+            start("rebuild", self._rebuild(anew=False))
+
+    async def _tell_ready(self, ready: asyncio.Event) -> None:
+        await ready.wait()
+        self.board.update(ready=True)
+        self.notifier.ready()
+
+    async def _rebuild(self, *, anew: bool) -> None:
+        await rebuild(self.journal, self.views, lambda _: self.board.touch(), anew=anew)
+        self.board.touch()
+
+    async def rebuild(self) -> int:
+        """Build the views anew; return the number of events they were built from."""
+        await self._rebuild(anew=True)
+        return self.journal.marks.pos
+
+    async def backup(self, file: str) -> int:
+        """Copy the journal to `file`; return the bytes written."""
+        began_ms = self.clock.now_ms()
+        await self._note(backup.BEGAN_AT, began_ms)
+        written = await asyncio.to_thread(backup.backup, self.config.database, self.key, Path(file))
+        await self._note(backup.BACKUP_AT, began_ms)
+        return written
+
+    async def _note(self, name: str, value: int) -> None:
+        def job(transaction: Transaction) -> None:
+            transaction.set_meta(name, value)
+
+        await self.journal.write(job)
+
+    def devices(self) -> tuple[DeviceReport, ...]:
+        """Every device of the configuration; one without a driver here is closed."""
+        states = {}
+        if self.manager is not None:
+            states = {state.name: state for state in self.manager.states()}
+        return tuple(
+            DeviceReport(
+                name=device.name,
+                driver=device.driver,
+                state=states[device.name].state if device.name in states else "closed",
+                last_reading_age_s=(
+                    states[device.name].last_reading_age_s if device.name in states else None
+                ),
+            )
+            for device in self.config.devices
+        )
+
+    def _parts(self, service: Service) -> Parts:
+        return Parts(
+            service=service,
+            journal=self.journal,
+            board=self.board,
+            users=Users(self.journal, os.urandom),
+            clock=self.clock,
+            random=os.urandom,
+            readings=Readings(derived(self.key, b"commune/opaque/1")),
+            office=self.config.office,
+            office_code=self.config.office,
+            sync_now=self.line.sync_now,
+            devices=self._device_shapes,
+            report_token=partial(read_token, self.config.keys_dir / REPORT_TOKEN),
+            sync_report=self.figures.sync_report,
+            rebuild=self.rebuild,
+            backup=self.backup,
+        )
+
+    def _device_shapes(self) -> Sequence[DeviceShape]:
+        return [
+            DeviceShape(device.name, device.driver, device.state, device.last_reading_age_s)
+            for device in self.devices()
+        ]
+
+    def _intake(self, service: Service, parts: Parts) -> Intake:
+        def show(reading: Reading) -> None:
+            parts.readings.scanned(
+                reading.value.text,
+                device=reading.device,
+                counter=reading.counter,
+                at_ms=reading.at_ms,
+                use="post" if reading.use == "post" else None,
+            )
+
+        def refused(reading: Reading, refusal: Refusal) -> None:
+            parts.problems.tell(
+                ProblemItem(
+                    id=f"reading-{reading.device}-{reading.at_ms}",
+                    code=refusal.code,
+                    severity="warn",
+                    title=refusal.type.title,
+                    action=refusal.type.remedy,
+                    subject=None,
+                    since=local(reading.at_ms).isoformat(),
+                )
+            )
+
+        return Intake(
+            submit=service.submit_line,
+            last_visit=self._last_visit,
+            show=show,
+            refused=refused,
+            mark_key=derived(self.key, b"commune/opaque/1"),
+        )
+
+    async def _last_visit(self, visitor: Visitor) -> Visit | None:
+        person = visits.person_key(visitor, self.views.person_key)
+        if person is None:
+            return None
+        found = await self.journal.read(partial(visit_rows.last_of, person=person))
+        return found.visit if found is not None else None
+
+    def _device_configs(self) -> list[DeviceConfig]:
+        return [
+            DeviceConfig(
+                name=device.name,
+                profile=PROFILES[device.driver],
+                port=device.port,
+                use=device.use,
+                counter=device.counter,
+            )
+            for device in self.config.devices
+            if device.driver in PROFILES
+        ]
+
+    def _shell(self, intake: Intake) -> Shell:
+        return Shell(
+            now_ms=self.clock.now_ms,
+            mono_ms=self.clock.mono_ms,
+            random=random.Random().random,  # noqa: S311 - jitter
+            deliver=intake.take,
+        )
+
+    def _first_status(self) -> Status:
+        return Status(
+            office=self.config.office,
+            name=self.config.office,
+            province=province_of(self.config.office),
+            agent=self.agent,
+            generated_at=local(self.clock.now_ms()).isoformat(),
+            clock=ClockReport(state=self.clock.state()),
+        )
+
+    def _live(self) -> Live:
+        journal = self.journal
+        return Live(
+            journal.head.seq,
+            journal.delivered.seq,
+            journal.backlog_bytes,
+            journal.broken is None,
+        )
+
+
+def derived(key: bytes, name: bytes) -> bytes:
+    """32 secret bytes for one use, from the key of the journal's file."""
+    return hmac.digest(key, name, hashlib.sha256)
+
+
+def read_token(file: Path) -> str | None:
+    """The bearer token of `/sync-report`, None when the office gives none out."""
+    return file.read_text("ascii").strip() if file.exists() else None
+
+
+def _own_directory(config: Config) -> bool:
+    """Whether the socket's directory is the agent's own: it holds its data and its keys too."""
+    parent = config.api.socket.parent
+    return parent == config.data_dir or parent == config.data_dir.parent == config.keys_dir.parent

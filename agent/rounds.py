@@ -1,0 +1,141 @@
+"""What the daemon does by the clock: status, day's end, old answers, the watchdog."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Final
+
+from agent.clock import Clock, SystemClock
+from agent.day_end import end_days
+from agent.figures import Figures, Reading, disk_report, orders_shown
+from agent.journal import Journal, Transaction
+from agent.notify import Notifier
+from agent.service import Service
+from agent.status import StatusBoard, sentence
+from agent.views.projector import Views
+from wire.problems import Refusal
+
+STATUS_S_MAX: Final = 30.0
+"""Ages on the page are never older than this."""
+STATUS_PAUSE_S: Final = 0.25
+"""After a change the status is read anew, but no more often than this."""
+DAY_END_S: Final = 300.0
+PRUNE_S: Final = 3600.0
+REOPEN_S: Final = 10.0
+"""A journal whose disk failed is looked at again this often."""
+EXCHANGES_KEPT_MS: Final = 35 * 24 * 3600 * 1000
+ALIVE_S_MAX: Final = 10.0
+
+
+async def follow_status(
+    board: StatusBoard, figures: Figures, journal: Journal, clock: SystemClock
+) -> None:
+    """Keep the board true: after each change, and now and then for what ages.
+
+    A province that has just answered, and whose time is ours, vouches for the clock.
+    """
+    last_ok: str | None = None
+    first = True
+    while True:
+        seen = journal.marks
+        reading = await refresh(board, figures, journal)
+        answered = reading.exchange.last_ok_at
+        if answered != last_ok and not first and reading.offset_ms is not None:
+            clock.vouch(reading.offset_ms)
+        last_ok, first = answered, False
+        board.touch()
+        await asyncio.sleep(STATUS_PAUSE_S)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STATUS_S_MAX):
+                await journal.wait_change(seen)
+
+
+async def refresh(board: StatusBoard, figures: Figures, journal: Journal) -> Reading:
+    """Read the figures once and put them on the board."""
+    reading = await figures.read()
+    identity = journal.identity
+    report = figures.report(reading, identity) if identity is not None else None
+    board.update(
+        generated_at=figures.now(),
+        backlog_oldest_age_s=reading.backlog.oldest_age_s,
+        exchange=figures.exchange(reading),
+        clock=figures.clock(reading),
+        disk=disk_report(journal.path),
+        numbers=reading.numbers,
+        backup_age_s=reading.backup_age_s,
+        problems_open=reading.problems_open,
+        policies=tuple(order.order for order in reading.orders),
+        catalogue=reading.catalogue,
+        devices=figures.devices(),
+        today=reading.today,
+        orders=orders_shown(reading.orders),
+        name=reading.name or board.snapshot().name,
+    )
+    if report is not None:
+        board.update(
+            office_id=report.office_id,
+            device=report.device,
+            journal=report.journal,
+            days_digest=report.days_digest,
+        )
+    return reading
+
+
+async def tell_systemd(board: StatusBoard, notifier: Notifier) -> None:
+    """Keep systemd's STATUS line true."""
+    async for status in board.subscribe():
+        notifier.status(sentence(status))
+
+
+async def end_day_visits(journal: Journal, views: Views, service: Service, clock: Clock) -> None:
+    """End forgotten visits, every few minutes."""
+    while True:
+        with contextlib.suppress(Refusal):  # the disk refuses: the status says so; later again
+            while await end_days(journal, views, service, clock):
+                pass
+        await asyncio.sleep(DAY_END_S)
+
+
+async def forget_old(journal: Journal, service: Service, clock: Clock) -> None:
+    """Forget answers and exchanges that are over."""
+
+    def job(transaction: Transaction) -> None:
+        transaction.conn.execute(
+            "DELETE FROM exchange WHERE at_ms < ?", (transaction.now_ms - EXCHANGES_KEPT_MS,)
+        )
+
+    while True:
+        if clock.state() == "trusted":
+            with contextlib.suppress(Refusal):
+                await journal.write(job)
+                while await service.prune():
+                    pass
+        await asyncio.sleep(PRUNE_S)
+
+
+async def mend(journal: Journal, touch: Callable[[], None]) -> None:
+    """After the disk failed: close, open, look again, until it is sound."""
+    while True:
+        await asyncio.sleep(REOPEN_S)
+        if journal.broken is not None:
+            touch()
+            with contextlib.suppress(Refusal):
+                await journal.reopen()
+                touch()
+
+
+def _nothing(_transaction: Transaction) -> None:
+    """A job that only goes there and back."""
+
+
+async def watch(journal: Journal, notifier: Notifier) -> None:
+    """Tell systemd's watchdog that the loop turns and the writer's thread answers."""
+    while notifier.watchdog_s:
+        try:
+            async with asyncio.timeout(ALIVE_S_MAX):
+                await journal.write(_nothing)
+        except (TimeoutError, Refusal):
+            pass  # no sign of life: systemd decides
+        else:
+            notifier.alive()
+        await asyncio.sleep(notifier.watchdog_s / 3)
