@@ -6,6 +6,7 @@ import json
 import random
 import shutil
 import threading
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import httpx
 import pytest
 
 from records import synthetic
+from records.calendar import OFFICE_ZONE
 from tests.chaos.link import LOST_REPLY, Link, random_faults
 from tests.e2e.world import World, free_port
 
@@ -21,7 +23,8 @@ SEED = 20261121
 
 def realistic(count: int, seed: int = SEED) -> list[dict[str, Any]]:
     """Give `count` commands of a working day, each with a key so that it can be sent again."""
-    commands = itertools.islice(synthetic.commands(seed), count)
+    today = datetime.now(OFFICE_ZONE).date()
+    commands = itertools.islice(synthetic.commands(seed, today=today), count)
     return [command | {"key": f"{seed}-{number}"} for number, command in enumerate(commands)]
 
 
