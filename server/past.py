@@ -17,8 +17,11 @@ FETCH_ROWS_MAX = 10_000
 
 
 def may_fetch(device: Device, wanted: Fetch) -> bool:
-    """Return whether a journal is the sender's own or that of one it replaced."""
-    return wanted.device_id in (device.device_id, *device.predecessors)
+    """Return whether a journal is the sender's own or that of one it replaced.
+
+    A device that waits for a person, or is believed no more, gets nothing back (section 10).
+    """
+    return device.state == "active" and wanted.device_id in (device.device_id, *device.predecessors)
 
 
 async def fetch(conn: AsyncConnection, device: Device, wanted: Fetch) -> Past | None:

@@ -10,6 +10,7 @@ import ipaddress
 
 from litestar import Response, get, post
 from litestar.datastructures import State
+from sqlalchemy import select
 
 from server.context import ServerContext
 from server.enrolment import enrol
@@ -47,7 +48,16 @@ async def province_route(state: State) -> Response[bytes]:
     return Response(context.keys.province, media_type="application/cose")
 
 
-ROUTES = [exchange_route, enrolment_route, province_route]
+@get("/healthz", include_in_schema=False)
+async def health_route(state: State) -> Response[bytes]:
+    """Answer 200 while the database answers, else 503."""
+    context: ServerContext = state.context
+    async with context.store.read() as conn:
+        await conn.execute(select(1))
+    return Response(b'{"ok":true}', media_type="application/json")
+
+
+ROUTES = [exchange_route, enrolment_route, province_route, health_route]
 
 
 def _context(request: AnyRequest) -> ServerContext:

@@ -95,6 +95,17 @@ async def test_enrolment_over_the_wire(door: Door, ctx: ServerContext) -> None:
     assert (status, headers["content-type"]) == (200, MEDIA_TYPE)
 
 
+async def test_health_is_the_databases(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+    assert (await door.raw(request))[0] == 200
+
+    def gone(*_args: object) -> None:
+        raise OSError("disk")
+
+    monkeypatch.setattr(type(door.ctx.store), "read", gone)
+    assert (await door.raw(request))[0] == 503
+
+
 async def test_the_province_names_itself(door: Door, ctx: ServerContext) -> None:
     status, _, body = await door.raw(b"GET /v1/province HTTP/1.1\r\nHost: a\r\n\r\n")
     assert (status, body) == (200, ctx.keys.province)
@@ -111,6 +122,7 @@ async def test_the_province_names_itself(door: Door, ctx: ServerContext) -> None
         ("/v1/enrolments?ticket=0000000000000000", b"", MEDIA_TYPE, 404, "ticket-unknown"),
         ("/v1/enrolments?ticket=00", bytes(20_000), MEDIA_TYPE, 413, "too-large"),
         ("/v1/enrolments?ticket=00", b"", "text/plain", 415, "media-type-unknown"),
+        ("/v1/exchange", bytes(4 << 20), MEDIA_TYPE, 413, "too-large"),
     ],
 )
 async def test_a_bad_request_ends_in_a_problem_document(
