@@ -7,6 +7,7 @@ A route's `access` (in its `opt`):
              session's CSRF token; through the Unix socket the file's mode has decided
     socket   through the Unix socket only
 
+A raw route says in `method` which one it answers; of others the framework knows that itself.
 A route with `background` is fetched by pages themselves and does not keep a session awake.
 """
 
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias, cast
 
 from litestar.connection import ASGIConnection
+from litestar.exceptions import MethodNotAllowedException
 from litestar.handlers import BaseRouteHandler
 from litestar.types import Scope
 
@@ -66,6 +68,9 @@ class Guard:
         elif access == "open" and not through_socket:
             session = find_session(scope, self._sessions, self._clock.mono_ms(), use=False)
         scope["state"][STATE_CALLER] = Caller(through_socket, session)
+        method = route.opt.get("method")
+        if method is not None and method != scope.get("method"):
+            raise MethodNotAllowedException(headers={"allow": method})
 
     def _signed_in(self, scope: Scope, *, use: bool) -> Session:
         session = find_session(scope, self._sessions, self._clock.mono_ms(), use=use)

@@ -1,10 +1,10 @@
 """The questions of programs and pages, answered as JSON."""
 
 import hmac
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 from litestar import Request, Response, get, post
-from litestar.params import Body
+from litestar.params import FromPath, JSONBody
 
 from agent.web import queries
 from agent.web.access import caller_of
@@ -40,7 +40,7 @@ async def dossiers(request: AnyRequest, office: Given[Office]) -> Response[bytes
 
 
 @get("/api/dossiers/{ref:path}")
-async def dossier(request: AnyRequest, ref: str, office: Given[Office]) -> Response[bytes]:
+async def dossier(request: AnyRequest, ref: FromPath[str], office: Given[Office]) -> Response[bytes]:
     """Show one dossier with its events; `reveal=1` unmasks it and records who looked."""
     asked = Asked(request, "reveal")
     reveal = asked.number("reveal", 0, 0, 1) == 1
@@ -79,7 +79,7 @@ async def readings(request: AnyRequest, parts: Given[Parts]) -> Response[bytes]:
 
 
 @post("/api/readings", status_code=200)
-async def new_reading(data: Annotated[NewReading, Body()], parts: Given[Parts]) -> Response[bytes]:
+async def new_reading(data: JSONBody[NewReading], parts: Given[Parts]) -> Response[bytes]:
     """Take what a scanner at a counter's own PC has read."""
     reading = parts.readings.scanned(
         data.text, device=data.device, counter=data.counter, at_ms=parts.clock.now_ms()

@@ -48,7 +48,7 @@ class Refused(msgspec.Struct, frozen=True):
 def commands_route(service: Service) -> ASGIRouteHandler:
     """Return the route."""
 
-    @asgi("/api/commands", copy_scope=False)
+    @asgi("/api/commands", opt={"method": "POST"}, copy_scope=False)
     async def commands(scope: Scope, receive: Receive, send: Send) -> None:
         lang = lang_of(scope)
         try:

@@ -5,11 +5,10 @@ checked at one moment, and a name that failed waits before it may try again (`ba
 """
 
 import asyncio
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 from litestar import Request, Response, get, post
-from litestar.enums import RequestEncodingType
-from litestar.params import Body
+from litestar.params import FromPath, URLEncodedBody
 from litestar.response import Redirect
 from msgspec import Struct
 
@@ -35,7 +34,7 @@ class LoginForm(Struct, frozen=True):
     pin: str = ""
 
 
-FormBody = Annotated[LoginForm, Body(media_type=RequestEncodingType.URL_ENCODED)]
+FormBody = URLEncodedBody[LoginForm]
 
 
 class SignIn:
@@ -116,7 +115,7 @@ async def session(request: AnyRequest) -> Response[bytes]:
 
 
 @get("/language/{chosen:str}", opt={"access": "open"})
-async def language(chosen: str) -> Response[Any]:
+async def language(chosen: FromPath[str]) -> Response[Any]:
     """Remember the reader's language in this browser."""
     if chosen not in {"vi", "en"}:
         raise Refusal("not-found")

@@ -3,10 +3,10 @@
 import asyncio
 import contextlib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from litestar import Request, Response, get, post
-from litestar.params import Body
+from litestar.params import FromPath, JSONBody
 
 from agent.web.answers import json_answer
 from agent.web.limits import SYNC_WAIT_S_MAX
@@ -30,7 +30,7 @@ AnyRequest = Request[Any, Any, Any]
 
 
 @post("/api/sync", opt=SOCKET_ONLY, status_code=200)
-async def sync(data: Annotated[SyncAsked, Body()], parts: Given[Parts]) -> Response[bytes]:
+async def sync(data: JSONBody[SyncAsked], parts: Given[Parts]) -> Response[bytes]:
     """Deliver now; answers when nothing is left, or when the time has run out."""
     if not 0 <= data.wait_s <= SYNC_WAIT_S_MAX:
         text = TEXTS["field.range"].format(low=0, high=SYNC_WAIT_S_MAX)
@@ -51,7 +51,7 @@ async def rebuild(parts: Given[Parts]) -> Response[bytes]:
 
 
 @post("/api/backup", opt=SOCKET_ONLY, status_code=200)
-async def backup(data: Annotated[BackupAsked, Body()], parts: Given[Parts]) -> Response[bytes]:
+async def backup(data: JSONBody[BackupAsked], parts: Given[Parts]) -> Response[bytes]:
     """Copy the journal to a file of the daemon's machine."""
     target = Path(data.file)
     if not target.is_absolute():
@@ -68,7 +68,7 @@ async def list_users(parts: Given[Parts]) -> Response[bytes]:
 
 
 @post("/api/users", opt=SOCKET_ONLY, status_code=200)
-async def add_users(data: Annotated[NewUsers, Body()], parts: Given[Parts]) -> Response[bytes]:
+async def add_users(data: JSONBody[NewUsers], parts: Given[Parts]) -> Response[bytes]:
     """Add users: all of them, or none."""
     await parts.users.add(data.users)
     return json_answer(Done())
@@ -76,7 +76,7 @@ async def add_users(data: Annotated[NewUsers, Body()], parts: Given[Parts]) -> R
 
 @post("/api/users/{name:str}/pin", opt=SOCKET_ONLY, status_code=200)
 async def set_pin(
-    name: str, data: Annotated[NewPin, Body()], parts: Given[Parts]
+    name: FromPath[str], data: JSONBody[NewPin], parts: Given[Parts]
 ) -> Response[bytes]:
     """Give a user a new PIN; open sessions of that user end."""
     await parts.users.set_pin(name, data.pin)
@@ -85,7 +85,7 @@ async def set_pin(
 
 
 @post("/api/users/{name:str}/disable", opt=SOCKET_ONLY, status_code=200)
-async def disable_user(name: str, parts: Given[Parts]) -> Response[bytes]:
+async def disable_user(name: FromPath[str], parts: Given[Parts]) -> Response[bytes]:
     """End a user's right to sign in, and the open sessions."""
     await parts.users.disable(name)
     parts.sessions.close_user(name)

@@ -77,7 +77,7 @@ class Office:
     async def visits(self, query: VisitQuery) -> VisitList:
         """Return a page of visits."""
         page = partial(lists.visit_page, day=query.on, limit=query.limit, after=query.after)
-        return await self._parts.journal.read(lambda connection: page(connection))
+        return await self._parts.journal.read(page)
 
     async def problems(self) -> ProblemList:
         """Return what a person should look at."""
@@ -104,7 +104,7 @@ class Office:
     async def _detail(self, ref: str, *, reveal: bool) -> DossierDetail:
         now_ms = self._parts.clock.now_ms()
         find = partial(lists.dossier_detail, ref=ref, now_ms=now_ms, reveal=reveal)
-        found = await self._parts.journal.read(lambda connection: find(connection))
+        found = await self._parts.journal.read(find)
         if found is None:
             raise Refusal("dossier-unknown")
         return found

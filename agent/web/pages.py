@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from litestar import Request, Response, get
+from litestar.params import FromPath
 from litestar.response import Redirect
 
 from agent.web.access import Caller, caller_of, find_session
@@ -56,7 +57,7 @@ async def lobby(
 
 
 @get("/static/{name:str}", opt={"access": "open"})
-async def static(name: str, templates: Given[Templates]) -> Response[bytes]:
+async def static(name: FromPath[str], templates: Given[Templates]) -> Response[bytes]:
     """Serve one of the pages' own files."""
     content = templates.files.get(name)
     if content is None:

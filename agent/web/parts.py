@@ -2,9 +2,10 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
-from litestar.params import Dependency
+from litestar.di import NamedDependency
+from litestar.params import SkipValidation
 
 from agent.clock import Clock
 from agent.journal import Journal
@@ -20,7 +21,7 @@ from records.present import ProblemItem
 from records.sync_report import SyncReport
 
 T = TypeVar("T")
-Given = Annotated[T, Dependency(skip_validation=True)]
+Given = NamedDependency[SkipValidation[T]]
 """A value that the application hands to a route; the framework need not look into it."""
 
 

@@ -61,7 +61,7 @@ async def serve(
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server without what belongs to `main`: signals, a clock, a tick ten times a second."""
+    """uvicorn's server without what belongs to `main`: its signals, and its tick of 0.1 s."""
 
     def __init__(self, app: Door, stop: asyncio.Event) -> None:
         super().__init__(

@@ -1,5 +1,7 @@
 """Shapes of the local API that are nobody else's: what the command line and the pages exchange."""
 
+from typing import Any
+
 from msgspec import Struct
 
 
@@ -127,7 +129,7 @@ class ReadingShape(Struct, frozen=True):
     counter: int
     at: str
     kind: str
-    value: dict[str, object]
+    value: dict[str, Any]
 
 
 class ReadingList(Struct, frozen=True):

@@ -14,7 +14,7 @@ DIRECTORY_MODE = 0o750
 BACKLOG = 128
 
 
-class SocketTaken(Exception):
+class SocketTaken(Exception):  # noqa: N818 - a state of the world
     """Somebody answers at this address already: another daemon runs."""
 
 

@@ -36,7 +36,7 @@ def stream_route(parts: Parts, keep_alive_s: float = STREAM_KEEP_ALIVE_S) -> ASG
     """Return the route."""
     clients = 0
 
-    @asgi("/api/stream", opt={"background": True}, copy_scope=False)
+    @asgi("/api/stream", opt={"method": "GET", "background": True}, copy_scope=False)
     async def stream(scope: Scope, receive: Receive, send: Send) -> None:
         nonlocal clients
         if clients >= STREAM_CLIENTS_MAX:

@@ -169,7 +169,7 @@ def waiting_rows(waiting: Sequence[Waiting], now_ms: int, lang: Lang) -> tuple[W
 
 def dossier_row(item: DossierItem, now_ms: int, lang: Lang) -> DossierRow:
     """Return a dossier as the list of the latest shows it."""
-    book = TEXTS["dossiers.book"].format(book=f"{item.book}/{item.book_year}").pick(lang)
+    book = TEXTS["dossiers.book"].format(book=f"{item.book_year}/{item.book}").pick(lang)
     due = written_time(item.due_at)
     if item.due_at is None:
         key = "no-due" if item.state == "supplement_requested" else "immediate"
@@ -261,7 +261,7 @@ def _waits(backlog: int, waiting: Sequence[Waiting], now_ms: int, lang: Lang) ->
     oldest_ms = min((row.oldest_ms for row in waiting if row.count), default=now_ms)
     words = {
         "count": written_count(backlog, lang),
-        "age": written_age(max(now_ms - oldest_ms, 0) // 1000, lang),
+        "time": _when(format_time(oldest_ms), now_ms),
     }
     return TEXTS["line.waits-one" if backlog == 1 else "line.waits-many"].format(**words).pick(lang)
 
