@@ -8,12 +8,11 @@ import os
 import sys
 from typing import NoReturn
 
-from agent.cli.group import build
-from agent.cli.speech import Speech, language_of
+from agent.cli.tree import build
+from console.speech import Speech, language_of
 
 
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
-    speech = Speech(language_of(os.environ))
-    build(speech)(prog_name="commune-agent")
+    build(Speech("agent", language_of(os.environ)))(prog_name="commune-agent")
     sys.exit(0)

@@ -1,8 +1,11 @@
 """`run`: the daemon itself. What it needs is imported only now."""
 
-from agent.cli.group import Context, Words, command
+# ruff: noqa: PLC0415 - what a command alone needs is imported when it runs, and not for its help
+
 from agent.cli.link import config_of
-from agent.cli.speech import Speech
+from agent.cli.tree import Context
+from console.speech import Speech
+from console.words import Words, command
 
 
 def run(context: Context) -> None:

@@ -2,11 +2,12 @@
 
 import click
 
-from agent.cli.group import Context, Words, command, json_option
 from agent.cli.link import daemon_of
-from agent.cli.speech import Speech
-from agent.cli.table import print_table
+from agent.cli.tree import Context
 from agent.web.shapes import DeviceList
+from console.speech import Speech
+from console.table import print_table
+from console.words import Words, command, json_option
 
 
 def run(context: Context, *, as_json: bool) -> None:

@@ -9,9 +9,9 @@ from typing import Any, NoReturn, TypeVar
 
 import msgspec
 
-from agent.cli.group import Context
-from agent.cli.speech import EXIT_UNREACHABLE, EXIT_USAGE, Speech
+from agent.cli.tree import Context
 from agent.config import Config, ConfigInvalid, read
+from console.speech import EXIT_UNREACHABLE, EXIT_USAGE, Speech
 from wire.problems import ProblemDocument
 
 T = TypeVar("T")
@@ -72,7 +72,7 @@ class Daemon:
 
     def _ask(self, method: str, target: str, body: bytes | None, timeout_s: float) -> bytes:
         connection = _UnixConnection(self._path, timeout_s)
-        headers = {"accept-language": self._speech.lang}
+        headers: dict[str, str] = {"accept-language": self._speech.lang}
         if body is not None:
             headers["content-type"] = "application/json"
         try:

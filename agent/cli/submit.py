@@ -17,10 +17,11 @@ import click
 import h11
 import msgspec
 
-from agent.cli.group import Context, Words, command
 from agent.cli.link import absent, config_of, no_permission
-from agent.cli.speech import EXIT_DONE, EXIT_REFUSED, EXIT_UNREACHABLE, Speech
+from agent.cli.tree import Context
 from agent.web.ndjson import LineCounter
+from console.speech import EXIT_DONE, EXIT_REFUSED, EXIT_UNREACHABLE, Speech
+from console.words import Words, command
 from wire.problems import ProblemDocument, Refusal
 
 CHUNK_BYTES: Final = 64 << 10
@@ -30,11 +31,11 @@ REFUSED: Final = b'{"ok":false'
 CONNECT_S_MAX: Final = 10
 
 
-class Unreadable(Exception):
+class Unreadable(Exception):  # noqa: N818 - a state of the input
     """The input could not be read to its end."""
 
 
-class Gone(Exception):
+class Gone(Exception):  # noqa: N818 - a state of the daemon
     """The daemon closed the connection before everything was answered."""
 
 

@@ -4,11 +4,12 @@ from typing import Final
 
 import click
 
-from agent.cli.group import Context, Words, command, json_option
 from agent.cli.link import ANSWER_S_MAX, daemon_of
-from agent.cli.speech import EXIT_DONE, EXIT_UNREACHABLE, Speech
+from agent.cli.tree import Context
 from agent.web.limits import SYNC_WAIT_S_MAX
 from agent.web.shapes import SyncAsked, SyncDone
+from console.speech import EXIT_DONE, EXIT_UNREACHABLE, Speech
+from console.words import Words, command, json_option
 
 WAIT_S_DEFAULT: Final = 60
 

@@ -7,11 +7,12 @@ from urllib.parse import quote
 
 import click
 
-from agent.cli.group import Context, WordsGroup, command, json_option
 from agent.cli.link import daemon_of, read_secret
-from agent.cli.speech import EXIT_USAGE, Speech
-from agent.cli.table import print_table
+from agent.cli.tree import Context
 from agent.web.shapes import Done, NewPin, NewUser, NewUsers, UserList
+from console.speech import EXIT_USAGE, Speech
+from console.table import print_table
+from console.words import WordsGroup, command, group, json_option
 from wire.problems import Refusal
 
 ROLES: Final = ("clerk", "supervisor", "technician")
@@ -80,19 +81,16 @@ def _user(speech: Speech) -> WordsGroup:
     display = click.Option(["--display"], default="", metavar="TEXT", help=speech("option.display"))
     pin = click.Option(["--pin"], required=True, metavar="PIN|-", help=speech("option.pin"))
     file = click.Argument(["file"], type=click.Path(path_type=Path), metavar="FILE.csv")
-    return WordsGroup(
+    return group(
         speech,
+        "user",
         {
-            "add": lambda: command(speech, "add", add, name, role, display, pin, key="user-add"),
-            "pin": lambda: command(speech, "pin", set_pin, name, pin, key="user-pin"),
-            "list": lambda: command(
-                speech, "list", list_users, json_option(speech), key="user-list"
-            ),
-            "disable": lambda: command(speech, "disable", disable, name, key="user-disable"),
-            "import": lambda: command(speech, "import", import_users, file, key="user-import"),
+            "add": lambda s: command(s, "add", add, name, role, display, pin, key="user-add"),
+            "pin": lambda s: command(s, "pin", set_pin, name, pin, key="user-pin"),
+            "list": lambda s: command(s, "list", list_users, json_option(s), key="user-list"),
+            "disable": lambda s: command(s, "disable", disable, name, key="user-disable"),
+            "import": lambda s: command(s, "import", import_users, file, key="user-import"),
         },
-        name="user",
-        help=speech("help.user"),
     )
 
 

@@ -51,7 +51,7 @@ def json_answer(value: Any, status: int = 200) -> Response[bytes]:
 def problem_answer(refusal: Refusal, lang: Lang) -> Response[bytes]:
     """Return the problem document of a refusal as an answer."""
     status, body = problem_bytes(refusal, lang)
-    headers = {"content-language": lang}
+    headers: dict[str, str] = {"content-language": lang}
     if isinstance(refusal, Wait):
         headers[RETRY_AFTER] = str(refusal.seconds)
     return Response(body, status_code=status, media_type=PROBLEM_TYPE, headers=headers)

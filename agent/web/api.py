@@ -40,7 +40,9 @@ async def dossiers(request: AnyRequest, office: Given[Office]) -> Response[bytes
 
 
 @get("/api/dossiers/{ref:path}")
-async def dossier(request: AnyRequest, ref: FromPath[str], office: Given[Office]) -> Response[bytes]:
+async def dossier(
+    request: AnyRequest, ref: FromPath[str], office: Given[Office]
+) -> Response[bytes]:
     """Show one dossier with its events; `reveal=1` unmasks it and records who looked."""
     asked = Asked(request, "reveal")
     reveal = asked.number("reveal", 0, 0, 1) == 1

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Final, Literal, TypeAlias
 
+from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent.web.answers import problem_bytes
@@ -56,7 +57,7 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Judge Host and Origin, then let the request in."""
-        if scope["type"] != "http":
+        if scope["type"] != ScopeType.HTTP:
             return  # no web sockets here; a server without lifespan events asks nothing else
         headers = _headers(scope)
         send = _with_security_headers(send)

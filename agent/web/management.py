@@ -21,6 +21,7 @@ from agent.web.shapes import (
     SyncAsked,
     SyncDone,
     UserList,
+    UserShape,
 )
 from agent.web.texts import TEXTS
 from wire.problems import FieldError, Refusal
@@ -64,7 +65,10 @@ async def backup(data: JSONBody[BackupAsked], parts: Given[Parts]) -> Response[b
 @get("/api/users", opt=SOCKET_ONLY)
 async def list_users(parts: Given[Parts]) -> Response[bytes]:
     """List the users."""
-    return json_answer(UserList(tuple(await parts.users.all())))
+    users = await parts.users.all()
+    return json_answer(
+        UserList(tuple(UserShape(u.name, u.role, u.display, u.active) for u in users))
+    )
 
 
 @post("/api/users", opt=SOCKET_ONLY, status_code=200)

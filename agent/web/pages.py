@@ -76,7 +76,7 @@ async def _shown(office: Office, parts: Parts, lang: Lang) -> Today:
     return today(parts.board.snapshot(), latest, parts.clock.now_ms(), lang)
 
 
-def _who(caller: Caller, lang: Lang) -> dict[str, str]:
+def _who(caller: Caller, lang: Lang) -> dict[str, Any]:
     session = caller.session
     if session is None:
         return {"display": "", "role": "", "csrf": ""}

@@ -15,14 +15,10 @@ from msgspec import Struct
 from agent.web.limits import READINGS_KEPT_MAX
 from agent.web.shapes import ReadingShape
 from agent.web.subscribers import Subscribers
-from records.recognise import (
-    CitizenCard,
-    Declaration,
-    HealthCard,
-    Opaque,
-    reading_kind,
-    recognise,
-)
+from records.cards import CitizenCard
+from records.health_card import HealthCard
+from records.own_codes import Declaration
+from records.recognise import Opaque, reading_kind, recognise
 from wire.event import format_time
 
 MARK_KEY_BYTES: Final = 32

@@ -210,13 +210,10 @@ def visit_row(item: VisitItem, now_ms: int, lang: Lang) -> VisitRow:
 def mark(state: str, delivered_at: str | None, now_ms: int, lang: Lang) -> Mark:
     """Return the delivery mark of a record: ○ not sent, ✓ acknowledged at …, ! sent back."""
     text = TEXTS[f"delivery.{state}"]
-    if state == "delivered":
-        timed = delivered_at is not None
-        text = (
-            text.format(time=_when(delivered_at, now_ms))
-            if timed
-            else TEXTS["delivery.delivered-untimed"]
-        )
+    if state == "delivered" and delivered_at is None:
+        text = TEXTS["delivery.delivered-untimed"]
+    elif delivered_at is not None:
+        text = text.format(time=_when(delivered_at, now_ms))
     return Mark(state, SIGNS[state], text.pick(lang))
 
 

@@ -127,9 +127,7 @@ async def make_parts(
         service=service,
         journal=journal,
         board=make_board(journal, clock),
-        users=await make_users(
-            journal, random, [(*CLERK, "clerk"), (*SUPERVISOR, "supervisor")]
-        ),
+        users=await make_users(journal, random, [(*CLERK, "clerk"), (*SUPERVISOR, "supervisor")]),
         clock=clock,
         random=random.randbytes,
         readings=Readings(random.randbytes(32)),

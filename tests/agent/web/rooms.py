@@ -29,9 +29,7 @@ def make_board(journal: Journal, clock: Clock) -> StatusBoard:
     )
 
 
-async def make_users(
-    journal: Journal, random: Random, users: list[tuple[str, str, str]]
-) -> Users:
+async def make_users(journal: Journal, random: Random, users: list[tuple[str, str, str]]) -> Users:
     """Users by name, PIN and role."""
     made = Users(journal, random.randbytes)
     await made.add([NewUser(name=name, role=role, pin=pin) for name, pin, role in users])

@@ -1,0 +1,112 @@
+"""`report`: what the office reports, as a table, CSV or JSON."""
+
+import sys
+from datetime import date, datetime
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import click
+
+from agent.cli.link import daemon_of
+from agent.cli.tree import Context
+from agent.views.lists import VisitList
+from agent.web.limits import LIST_LIMIT_MAX
+from console.speech import EXIT_USAGE, Speech
+from console.table import print_table
+from console.words import WordsGroup, command, group
+from records.csv_text import Cell, write_csv
+from records.present import VisitItem
+from records.statistics import COLUMNS, Statistics, StatisticsRow
+
+FORMATS: Final = ("table", "csv", "json")
+VISIT_COLUMNS: Final = VisitItem.__struct_fields__
+
+
+def dossiers(context: Context, *, first: datetime, last: datetime, form: str) -> None:
+    """Print the statistics of dossiers."""
+    days = _days(context.speech, first, last)
+    statistics = daemon_of(context).get(f"/api/statistics/dossiers?{urlencode(days)}", Statistics)
+    if form == "json":
+        context.speech.print_json(statistics)
+        return
+    rows = [[_cell(row, name) for name in COLUMNS] for row in statistics.rows]
+    if form == "csv":
+        _write(write_csv(COLUMNS, rows))
+        return
+    totals = [_cell(statistics.totals, name) for name in COLUMNS]
+    # A terminal is narrow: columns that are empty everywhere say nothing.
+    shown = [n for n, _ in enumerate(COLUMNS) if any(row[n] for row in [*rows, totals])]
+    table = [[row[n] for n in shown] for row in [*rows, totals]]
+    print_table([COLUMNS[n] for n in shown], table)
+
+
+def visits(context: Context, *, first: datetime, last: datetime, form: str) -> None:
+    """Print the visits of a period, oldest day first."""
+    days = _days(context.speech, first, last)
+    daemon = daemon_of(context)
+    rows: list[VisitItem] = []
+    for day in range(days["from"].toordinal(), days["to"].toordinal() + 1):
+        query: dict[str, Any] = {"on": date.fromordinal(day), "limit": LIST_LIMIT_MAX}
+        after: str | None = ""
+        while after is not None:
+            page = daemon.get(f"/api/visits?{urlencode(query)}", VisitList)
+            rows += page.items
+            after = query["after"] = page.next
+    if form == "json":
+        context.speech.print_json(rows)
+        return
+    cells = [[_cell(row, name) for name in VISIT_COLUMNS] for row in rows]
+    if form == "csv":
+        _write(write_csv(VISIT_COLUMNS, cells))
+    else:
+        print_table(VISIT_COLUMNS, cells)
+
+
+def _days(speech: Speech, first: datetime, last: datetime) -> dict[str, date]:
+    if first > last:
+        speech.tell(speech("error.period"))
+        raise SystemExit(EXIT_USAGE)
+    return {"from": first.date(), "to": last.date()}
+
+
+def _cell(row: StatisticsRow | VisitItem, name: str) -> Cell:
+    value: Any = getattr(row, name)
+    return value if value is None or isinstance(value, str | int | float) else str(value)
+
+
+def _write(content: bytes) -> None:
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
+
+
+def _report(speech: Speech) -> WordsGroup:
+    def day(name: str, variable: str) -> click.Option:
+        return click.Option(
+            [f"--{name}", variable],
+            type=click.DateTime(["%Y-%m-%d"]),
+            required=True,
+            metavar="D",
+            help=speech(f"option.{name}"),
+        )
+
+    params = (
+        day("from", "first"),
+        day("to", "last"),
+        click.Option(
+            ["--format", "form"],
+            type=click.Choice(FORMATS),
+            default="table",
+            help=speech("option.format"),
+        ),
+    )
+    return group(
+        speech,
+        "report",
+        {
+            "dossiers": lambda s: command(s, "dossiers", dossiers, *params, key="report-dossiers"),
+            "visits": lambda s: command(s, "visits", visits, *params, key="report-visits"),
+        },
+    )
+
+
+COMMANDS = {"report": _report}
