@@ -30,6 +30,8 @@ from wire.statements import Ticket
 from wire.texts import Text
 
 REQUEST: Final = "request.cose"
+PROVINCE_BESIDE: Final = "province.cose"
+"""Name of the province's statement where it lies beside a ticket, on a stick."""
 
 
 class Line(Protocol):

@@ -54,7 +54,7 @@ class ProvinceLine:
     """A line to one province that may be reached at several addresses, tried in order."""
 
     def __init__(self, urls: Sequence[str], *, ca_file: Path | None = None) -> None:
-        """Raise Refusal file-unreadable when `ca_file` (instead of the system's roots) cannot be."""
+        """Raise Refusal file-unreadable for `ca_file`, trusted instead of the system's roots."""
         self._urls = tuple(dict.fromkeys(url.rstrip("/") for url in urls))
         try:
             self._trust = ssl.create_default_context(cafile=ca_file)
@@ -106,7 +106,7 @@ class ProvinceLine:
         except ssl.SSLError as error:
             raise Refusal("tls-wrong", f"{url}: {error.reason or error}") from error
         except (OSError, HTTPException) as error:
-            raise Refusal("line-down", f"{url}: {error or type(error).__name__}") from error
+            raise Refusal("line-down", f"{url}: {str(error) or type(error).__name__}") from error
         finally:
             if connection is not None:
                 connection.close()

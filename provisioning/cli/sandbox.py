@@ -2,8 +2,6 @@
 
 import asyncio
 import os
-import signal
-from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -13,12 +11,12 @@ from agent.config import ConfigInvalid
 from console.speech import EXIT_REFUSED, EXIT_UNREACHABLE, EXIT_USAGE, Speech
 from console.words import Words, command, json_option
 from provisioning.cli.doors import world
+from provisioning.cli.signals import run_until_told
 from provisioning.sandbox.children import Died, child_environment
 from provisioning.sandbox.facts import Facts, PlanDamaged
 from provisioning.sandbox.live import AlreadyRunning, Doors, PathTooLong, Running, live
 from provisioning.sandbox.office_side import UsersRefused
 from provisioning.sandbox.planning import Wish
-from provisioning.sandbox.ports import NoPortFree
 from provisioning.sandbox.reach import NotUp
 from wire.problems import Refusal
 from wire.settings import SettingsRefused
@@ -35,22 +33,9 @@ def sandbox(speech: Speech, *, folder: Path, as_json: bool, **wishes: Any) -> No
             await asyncio.Event().wait()
 
     try:
-        asyncio.run(until_told_to_stop(live(wish, doors, then)))
-    except Exception as error:
+        run_until_told(live(wish, doors, then))
+    except EXPECTED as error:
         explain(speech, wish, error)
-
-
-async def until_told_to_stop(work: Coroutine[Any, Any, None]) -> None:
-    """Do `work` until it is done or a signal comes; then let it end in order."""
-    task = asyncio.create_task(work, name="sandbox")
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, task.cancel)
-    try:
-        await task
-    except asyncio.CancelledError:
-        if not task.cancelled():
-            raise
 
 
 def show(speech: Speech, facts: Facts, *, as_json: bool) -> None:
@@ -91,8 +76,21 @@ def tell_death(speech: Speech, died: Died) -> None:
         speech.tell(f"  | {line}")
 
 
+EXPECTED = (
+    Refusal,
+    NotUp,
+    UsersRefused,
+    AlreadyRunning,
+    PathTooLong,
+    PlanDamaged,
+    ConfigInvalid,
+    SettingsRefused,
+    OSError,
+)
+
+
 def explain(speech: Speech, wish: Wish, error: Exception) -> NoReturn:
-    """Tell why the sandbox cannot be, and exit; what nobody foresaw is raised again."""
+    """Tell why the sandbox cannot be, and exit."""
     match error:
         case Refusal():
             speech.refuse(error)
@@ -110,14 +108,12 @@ def explain(speech: Speech, wish: Wish, error: Exception) -> NoReturn:
         case PathTooLong():
             speech.tell(speech("sandbox.path-too-long", folder=wish.folder))
             raise SystemExit(EXIT_USAGE)
-        case NoPortFree() | PlanDamaged() | ConfigInvalid() | SettingsRefused():
-            speech.tell(str(error))
-            raise SystemExit(EXIT_USAGE)
         case OSError():
             speech.tell(f"{error.filename or wish.folder}: {error.strerror or error}")
             raise SystemExit(EXIT_USAGE)
         case _:
-            raise error
+            speech.tell(str(error))
+            raise SystemExit(EXIT_USAGE)
 
 
 def _sandbox(speech: Speech) -> Words:
