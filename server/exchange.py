@@ -96,6 +96,8 @@ async def _answer(
     contact = await _take_in(this, contact)
     values: dict[str, object] = {"turns": turns.encode_state(turn.state)}
     if turn.current:
+        head = request.up.head
+        values |= {"said_journal": request.up.journal, "said_seq": head.seq, "said_hash": head.hash}
         values["seen_ms"] = now_ms
         if request.report is not None:
             values["agent"] = request.report.facts.agent

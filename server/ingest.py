@@ -130,7 +130,7 @@ async def project_into(  # noqa: PLR0917 - one batch and where it goes
     now_ms: int,
 ) -> list[Problem]:
     """Hand a stored batch to the projections, give it its places in the feed, return problems."""
-    events = await _stored(conn, place, judged, times, now_ms)
+    events = await stored_events(conn, place, judged, times, now_ms)
     problems = await _projected(conn, project, place, events) if events else []
     await keep_problems(conn, place, problems, now_ms)
     await assign(conn, place.office_id, place.journal_no, judged[0].chained.seq, len(judged))
@@ -152,20 +152,21 @@ async def _projected(
         return [Problem(event.seq, "projection-failed", detail) for event in events]
 
 
-async def _stored(
+async def stored_events(
     conn: AsyncConnection,
     place: Place,
     judged: Sequence[Judged],
     times: Sequence[When],
     now_ms: int,
 ) -> list[StoredEvent]:
+    """Return the events of a stored batch that can be projected, their subjects as ids."""
     hashes = {item.chained.seq: item.chained.hash for item in judged}
     wanted = {
         item.event.subject
         for item in judged
         if item.event is not None and isinstance(item.event.subject, int)
     } - hashes.keys()
-    hashes |= await hashes_at(conn, place, sorted(wanted))
+    hashes |= await hashes_at(conn, place.office_id, place.journal_no, sorted(wanted))
     found = []
     for item, time in zip(judged, times, strict=True):
         chained, event = item.chained, item.event
@@ -200,14 +201,16 @@ async def _stored(
     return found
 
 
-async def hashes_at(conn: AsyncConnection, place: Place, seqs: Sequence[int]) -> dict[int, bytes]:
-    """Return hash(seq) of the held events among `seqs`."""
+async def hashes_at(
+    conn: AsyncConnection, office_id: bytes, journal_no: int, seqs: Sequence[int]
+) -> dict[int, bytes]:
+    """Return hash(seq) of the events among `seqs` that a journal holds."""
     found: dict[int, bytes] = {}
     for start in range(0, len(seqs), IN_MAX):
         rows = await conn.execute(
             select(event_table.c.seq, event_table.c.hash).where(
-                event_table.c.office_id == place.office_id,
-                event_table.c.journal_no == place.journal_no,
+                event_table.c.office_id == office_id,
+                event_table.c.journal_no == journal_no,
                 event_table.c.seq.in_(seqs[start : start + IN_MAX]),
             )
         )

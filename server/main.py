@@ -21,7 +21,8 @@ from litestar.datastructures import State
 from litestar.types import ControllerRouterHandler
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server import keys, refusals, routes_exchange
+from server import api, keys, refusals, routes_exchange
+from server.access import guard
 from server.admission import Admission
 from server.config import Config
 from server.context import Projector, ServerContext
@@ -29,6 +30,7 @@ from server.rates import Rates
 from server.store.engine import SQLITE, Store, open_store
 from server.store.migrate import SchemaOlder, check, migrate
 from server.stored import StoredEvent
+from server.web.sessions import Sessions
 from wire.limits import (
     ENROLMENTS_PER_ADDRESS_A_MINUTE_MAX,
     ENROLMENTS_PER_TICKET_A_MINUTE_MAX,
@@ -99,12 +101,14 @@ def create_app(context: ServerContext) -> Litestar:
     return Litestar(
         route_handlers=[
             *routes_exchange.ROUTES,
-            *_routes("server.api"),
+            *api.ROUTES,
             *_routes("server.web.pages"),
         ],
-        state=State({"context": context}),
+        state=State({"context": context, "sessions": Sessions(context.random_bytes)}),
+        guards=[guard],
         lifespan=[lifespan],
         exception_handlers=refusals.HANDLERS,
+        openapi_config=None,
         request_max_body_size=BODY_BYTES_MAX,
     )
 

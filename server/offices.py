@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -65,6 +66,27 @@ async def by_code(conn: AsyncConnection, code: str) -> Office | None:
     )
     office_id = found.scalar()
     return None if office_id is None else (await by_ids(conn, [office_id]))[0]
+
+
+async def named(conn: AsyncConnection, text: str) -> Office:
+    """Return the office of this id, or of a code it has or ever had, without locking anything.
+
+    Of several offices that had a code in turn it is the last. Raises Refusal office-unknown.
+    """
+    try:
+        office_id: bytes | None = UUID(text).bytes
+    except ValueError:
+        codes = (
+            select(office_code.c.office_id)
+            .where(office_code.c.code == text)
+            .order_by(office_code.c.valid_from.desc())
+        )
+        office_id = (await conn.execute(codes)).scalar()
+    rows = await conn.execute(_OFFICES.where(office.c.office_id == office_id))
+    row = rows.one_or_none()
+    if row is None:
+        raise Refusal("office-unknown")
+    return Office._make(row)
 
 
 async def by_ids(conn: AsyncConnection, office_ids: Sequence[bytes] | None) -> list[Office]:

@@ -91,6 +91,9 @@ device = Table(
     _bytes("turns"),  # wire.turns.TurnState as MessagePack
     _int("enrolled_ms"),
     _int("seen_ms", null=True),
+    _bytes("said_journal", 16, null=True),  # the head in its newest current message, as it says
+    _int("said_seq", null=True),
+    _bytes("said_hash", 32, null=True),
     _text("agent", 32, null=True),
     _bytes("revocation", null=True),  # the signed statement
     Index(None, "device_id"),

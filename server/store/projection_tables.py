@@ -1,0 +1,75 @@
+"""What is worked out from the events: dossiers, visits, people sent away. Never the truth.
+
+These tables may be dropped and built anew from the events (`server.rebuilding`), so their shape
+follows the readers. A record stands as MessagePack beside the few columns that are searched.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, String, Table, Text
+
+from server.store.tables import METADATA
+
+
+def _id(name: str) -> Column[bytes]:
+    return Column(name, LargeBinary(16), primary_key=True, nullable=False)
+
+
+def _int(name: str, *, null: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=null)
+
+
+# A dossier as it stands (records.dossier.Dossier) and its story (records.statistics.History).
+dossier = Table(
+    "dossier",
+    METADATA,
+    _id("office_id"),
+    _id("dossier_id"),
+    Column("stand", LargeBinary, nullable=False),
+    Column("history", LargeBinary, nullable=False),
+    Column("code", String(60), nullable=True),
+    _int("book_year", null=True),
+    _int("volume", null=True),
+    _int("number", null=True),
+    Column("open", Boolean, nullable=False),  # worked on, or papers are waited for
+    _int("first_ms"),  # when it began to count, and when something last happened to it
+    _int("last_ms"),
+    _int("received_ms"),  # when the newest event about it reached the province
+    Index(None, "office_id", "code"),
+    Index(None, "office_id", "book_year", "volume", "number"),
+    Index(None, "office_id", "last_ms"),
+)
+
+# The events of each dossier, in the order in which they were taken in.
+dossier_event = Table(
+    "dossier_event",
+    METADATA,
+    _id("office_id"),
+    _id("dossier_id"),
+    Column("journal_no", BigInteger, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+)
+
+# A visit as it stands (records.visits.Visit).
+visit = Table(
+    "visit",
+    METADATA,
+    _id("office_id"),
+    _id("visit_id"),
+    Column("stand", LargeBinary, nullable=False),
+    _int("began_ms"),
+    Index(None, "office_id", "began_ms"),
+)
+
+# Somebody sent away before acceptance: no dossier, no number, but counted.
+declined = Table(
+    "declined",
+    METADATA,
+    _id("office_id"),
+    _id("event_id"),
+    Column("procedure_code", Text, nullable=False),
+    _int("at_ms"),
+    Index(None, "office_id", "at_ms"),
+)
+
+PROJECTIONS: tuple[Table, ...] = (dossier, dossier_event, visit, declined)
