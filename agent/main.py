@@ -13,6 +13,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from agent import keys, rounds
 from agent.clock import SystemClock
 from agent.config import Config
@@ -228,18 +230,14 @@ class Daemon:
 
     def devices(self) -> tuple[DeviceReport, ...]:
         """Every device of the configuration; one without a driver here is closed."""
-        states = {}
-        if self.manager is not None:
-            states = {state.name: state for state in self.manager.states()}
+        states = self.manager.states() if self.manager is not None else ()
+        known = {
+            state.name: msgspec.convert(state, DeviceReport, from_attributes=True)
+            for state in states
+        }
         return tuple(
-            DeviceReport(
-                name=device.name,
-                driver=device.driver,
-                state=states[device.name].state if device.name in states else "closed",
-                last_reading_age_s=(
-                    states[device.name].last_reading_age_s if device.name in states else None
-                ),
-            )
+            known.get(device.name)
+            or DeviceReport(name=device.name, driver=device.driver, state="closed")
             for device in self.config.devices
         )
 

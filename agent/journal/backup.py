@@ -84,7 +84,7 @@ def prove(file: Path, key: bytes) -> None:
             raise
         raise Refusal("backup-damaged", f"{file}: {refusal.detail.en or refusal.code}") from refusal
     try:
-        report = verify(connection)
+        report = verify(connection, alone=True)
     finally:
         connection.close()
     if not report.ok:

@@ -45,12 +45,13 @@ class Journal:
 
     def __init__(
         self,
+        *,
         path: Path,
         key: bytes,
+        connect: Connector,
         writer: Worker,
         reader: Worker,
         marks: Marks,
-        *,
         identity: Identity | None,
         projector: Projector,
         clock: Clock,
@@ -59,7 +60,7 @@ class Journal:
         self.identity = identity
         self.broken: Refusal | None = None
         """Why nothing is written any more; None while all is well."""
-        self._key = key
+        self._key, self._connect = key, connect
         self._writer, self._reader = writer, reader
         self._marks = marks
         self._projector = projector
@@ -93,10 +94,18 @@ class Journal:
             marks = await writer.run(partial(_prepare, identity, projector))
             reader = await Worker.start(partial(database.open_reader, path, key), "journal reader")
         except BaseException:
-            await writer.close()
+            await writer.end()
             raise
         return cls(
-            path, key, writer, reader, marks, identity=identity, projector=projector, clock=clock
+            path=path,
+            key=key,
+            connect=connector,
+            writer=writer,
+            reader=reader,
+            marks=marks,
+            identity=identity,
+            projector=projector,
+            clock=clock,
         )
 
     @property
@@ -161,7 +170,7 @@ class Journal:
         try:
             return await worker.run(query)
         finally:
-            await worker.close()
+            await worker.end()
 
     def connect_reader(self) -> Connection:
         """Open a read-only connection; the caller closes it."""
@@ -191,14 +200,11 @@ class Journal:
 
         Raises Refusal as `open`; then the journal stays broken.
         """
-        with contextlib.suppress(database.DatabaseError):
-            await self._reader.close()
-        with contextlib.suppress(database.DatabaseError):
-            await self._writer.close()
+        for worker in (self._reader, self._writer):
+            with contextlib.suppress(database.DatabaseError):
+                await worker.end()
         self._projector.undone()
-        self._writer = await Worker.start(
-            partial(database.open_writer, self.path, self._key), "journal writer"
-        )
+        self._writer = await Worker.start(self._connect, "journal writer")
         marks = await self._writer.run(partial(_prepare, self.identity, self._projector))
         self._reader = await Worker.start(self.connect_reader, "journal reader")
         self._set_marks(marks)
@@ -214,8 +220,8 @@ class Journal:
             self._committer.cancel()
         finally:
             self._refuse_waiting(Refusal("busy"))
-            await self._reader.close()
-            await self._writer.close()
+            await self._reader.end()
+            await self._writer.end()
 
     async def _ask(self, jobs: Sequence[Job]) -> list[Outcome]:
         if self.broken is not None:

@@ -5,7 +5,7 @@ appended meanwhile is not looked at. Memory stays flat however long the journal 
 """
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -13,7 +13,7 @@ from agent.journal.database import Connection, DatabaseError
 from wire import chain
 from wire.chain import Head
 
-ROWS: Final = 1000
+ROWS: Final = 100
 DAMAGE_MAX: Final = 20
 """More lines of the same damage tell nobody anything new."""
 
@@ -52,11 +52,15 @@ class JournalRow(Struct, frozen=True):
     state: str
 
 
-def verify(connection: Connection, *, pages: bool = True) -> VerifyReport:
-    """Look at everything; `pages` false leaves out the slow reading of every page."""
+def verify(connection: Connection, *, alone: bool = False) -> VerifyReport:
+    """Look at everything.
+
+    `alone`: the file has no WAL and nobody writes (a copy), so that its raw pages may be judged,
+    unused ones too. In a living file a page may be half written while the WAL holds it whole.
+    """
     connection.execute("BEGIN")
     try:
-        return _verify(connection, pages=pages)
+        return _verify(connection, alone=alone)
     except DatabaseError as error:
         return VerifyReport(0, None, (Damage("unreadable", detail=str(error)),))
     finally:
@@ -64,28 +68,35 @@ def verify(connection: Connection, *, pages: bool = True) -> VerifyReport:
             connection.execute("ROLLBACK")
 
 
-def _verify(connection: Connection, *, pages: bool) -> VerifyReport:
-    damages = list(_pages(connection)) if pages else []
+def _verify(connection: Connection, *, alone: bool) -> VerifyReport:
+    damages: list[Damage] = []
     events = 0
     head: Head | None = None
     rows = connection.execute(
         "SELECT no, side, id, writer_id, head_seq, head_hash, head_bytes, state FROM journal"
     ).fetchall()
     for row in rows:
-        journal = JournalRow(*row[:4], Head(row[4], row[5]), row[6], row[7])
+        journal = JournalRow(row[0], row[1], row[2], row[3], Head(row[4], row[5]), row[6], row[7])
         count, found = _chain(connection, journal)
         events += count
         damages += found or _delivered(connection, journal)
         if journal.side == "office" and journal.state == "open":
             head = journal.head
     damages += _views(connection)
+    damages += _structure(connection)
+    if alone:
+        damages += _pages(connection)
     return VerifyReport(events, head, tuple(damages[:DAMAGE_MAX]))
 
 
 def _pages(connection: Connection) -> Iterator[Damage]:
-    """Every page's own MAC, then SQLite's view of the tables and indexes."""
+    """Every raw page's own MAC."""
     for (line,) in connection.execute("PRAGMA cipher_integrity_check").fetchmany(DAMAGE_MAX):
         yield Damage("page", detail=str(line))
+
+
+def _structure(connection: Connection) -> Iterator[Damage]:
+    """Tables and indexes, every page in use being read and its MAC checked on the way."""
     for (line,) in connection.execute(f"PRAGMA integrity_check({DAMAGE_MAX})"):
         if line != "ok":
             yield Damage("structure", detail=str(line))
@@ -102,7 +113,9 @@ def _chain(connection: Connection, journal: JournalRow) -> tuple[int, list[Damag
         " WHERE e.journal = ? ORDER BY e.seq",
         (journal.no,),
     )
-    while rows := cursor.fetchmany(ROWS):
+    while rows := _next(cursor):
+        if isinstance(rows, str):
+            return count, [Damage("unreadable", name, head.seq + 1, rows)]
         for seq, hash_, body, gone in rows:
             count += 1
             if seq != head.seq + 1:
@@ -117,6 +130,15 @@ def _chain(connection: Connection, journal: JournalRow) -> tuple[int, list[Damag
     if size > journal.head_bytes:
         return count, [Damage("bytes", name, detail=f"{size} > {journal.head_bytes}")]
     return count, []
+
+
+def _next(cursor: Any) -> list[tuple[int, bytes, bytes | None, bytes | None]] | str:
+    """The next rows, or why they cannot be read."""
+    try:
+        rows: list[tuple[int, bytes, bytes | None, bytes | None]] = cursor.fetchmany(ROWS)
+    except DatabaseError as error:
+        return str(error)
+    return rows
 
 
 def _delivered(connection: Connection, journal: JournalRow) -> list[Damage]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import aiosqlite
 
@@ -21,14 +21,26 @@ class Worker(aiosqlite.Connection):
     def __init__(self, connector: Connector, name: str) -> None:
         super().__init__(connector, iter_chunk_size=64)
         self._thread.name = name
-        self._closing: asyncio.Future[None] | None = None
 
     @classmethod
     async def start(cls, connector: Connector, name: str) -> "Worker":
         """Open the connection on its thread. Raises what `connector` raises; no thread is left."""
         worker = cls(connector, name)
-        await worker
-        return worker
+        try:
+            return cast("Worker", await worker)
+        except BaseException:
+            await asyncio.to_thread(worker._thread.join)  # it ends by itself, but with this loop
+            raise
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the connection stands."""
+        return self._connection is not None
+
+    async def end(self) -> None:
+        """Close the connection and let the thread end; again does nothing."""
+        if self.is_open:
+            await self.close()
 
     async def run(self, function: Callable[[Connection], T]) -> T:
         """Run `function(connection)` on the thread and return what it returns.

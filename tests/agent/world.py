@@ -19,7 +19,11 @@ PERSON_KEY = b"p" * 32
 START_MS = 1_795_138_265_000
 """2026-11-20 08:31:05 in the office."""
 IDENTITY = Identity(
-    device_id=b"d" * 32, journal=b"j" * 16, office_id=b"o" * 16, desk=b"k" * 16, desk_writer=b"w" * 32
+    device_id=b"d" * 32,
+    journal=b"j" * 16,
+    office_id=b"o" * 16,
+    desk=b"k" * 16,
+    desk_writer=b"w" * 32,
 )
 
 
