@@ -1,4 +1,4 @@
-r"""Cut a byte stream into records. Without I/O and without a clock: the shell tells when a gap passed.
+r"""Cut a byte stream into records, without I/O and without a clock: the shell tells of gaps.
 
 Rules:
 

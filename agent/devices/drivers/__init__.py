@@ -1,4 +1,4 @@
-"""Drivers: a profile (line settings), a framer and a pure parser each; none of them opens a port."""
+"""Drivers: a profile (line settings), a framer and a pure parser; none opens a port."""
 
 from agent.devices.drivers import barcode
 from agent.devices.drivers.profile import Profile
