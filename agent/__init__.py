@@ -1,1 +1,1 @@
-"""agent."""
+"""The daemon of an office: records locally and durably, delivers when it can."""

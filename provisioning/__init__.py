@@ -1,1 +1,1 @@
-"""provisioning."""
+"""What technicians run: a province's keys, tickets, enrolment, the sandbox."""

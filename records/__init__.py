@@ -1,1 +1,1 @@
-"""records."""
+"""What an office records, pure: commands, events, rules, codes, calendars, fees."""

@@ -1,1 +1,1 @@
-"""devices."""
+"""Serial devices: port, framing, session and drivers. Know nothing of the journal."""

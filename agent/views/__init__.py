@@ -1,1 +1,1 @@
-"""views."""
+"""Tables worked out from the journal, and the queries of the pages. Never the truth."""

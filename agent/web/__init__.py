@@ -1,1 +1,1 @@
-"""web."""
+"""The local door: the API on the socket and on TCP, and the pages of the counter."""

@@ -1,1 +1,1 @@
-"""store."""
+"""The province's database: SQLite or PostgreSQL, one set of statements."""

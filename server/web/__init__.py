@@ -1,1 +1,1 @@
-"""web."""
+"""The province's pages."""
