@@ -6,6 +6,7 @@ from datetime import date
 
 import msgspec
 from litestar import Response, get
+from litestar.params import FromPath
 
 from server import offices, reconcile
 from server.asked import Asked
@@ -17,7 +18,7 @@ JSON_TYPE = "application/json"
 
 
 @get("/v1/reconciliation/{office:str}", opt={"access": "reports"}, include_in_schema=False)
-async def reconciliation(request: AnyRequest, office: str) -> Response[bytes]:
+async def reconciliation(request: AnyRequest, office: FromPath[str]) -> Response[bytes]:
     """Compare what an office says it has with what the province holds."""
     asked = Asked(request, "from", "to")
     span = asked.days(needed=False)
