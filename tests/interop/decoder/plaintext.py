@@ -1,0 +1,107 @@
+"""The plaintexts: up, down (section 4.3) and the one of an enrolment (section 10)."""
+
+from . import cbor_strict
+from .cbor_strict import Key, Value
+from .refused import need, refuse
+from .shapes import Shape, array, bstr, members, only, row, tstr, uint
+
+PACKED_LIMIT = 1024 * 1024
+NEXT_AFTER_LIMIT = 6 * 3600
+VERDICTS = ("ok", "gap", "fork", "unknown-journal", "quarantined", "revoked", "moved")
+
+HEAD = row(uint(), bstr(32))
+EVENTS = members(
+    {"first": uint(), "prev": bstr(32), "codec": uint(), "data": bstr()},
+    {"gone": array(row(uint(), bstr(32), tstr, tstr, tstr))},
+)
+UP = members(
+    {
+        "v": only(1),
+        "office": bstr(16),
+        "journal": bstr(16),
+        "head": HEAD,
+        "desk": bstr(16),
+        "cursor": HEAD,
+        "turn": bstr(8),
+        "boot": bstr(8),
+        "now": uint(),
+        "clock": tstr,
+        "budget": uint(),
+        "codecs": array(uint(), least=1),
+    },
+    {
+        "events": EVENTS,
+        "was": bstr(8),
+        "box": bstr(24),
+        "report": bstr(),
+        "days": bstr(),
+        "session": bstr(32),
+        "prove": only(True),
+        "statement": bstr(),
+        "fetch": row(bstr(32), bstr(16), uint()),
+        "returned": EVENTS,
+        "proof": bstr(),
+        "blobs": array(row(bstr(32), uint(), uint())),
+    },
+)
+DOWN = members(
+    {
+        "v": only(1),
+        "re": bstr(32),
+        "office": bstr(16),
+        "journal": bstr(16),
+        "receipt": HEAD,
+        "verdict": only(*VERDICTS),
+        "turn": bstr(8),
+        "desk": bstr(16),
+        "desk_head": HEAD,
+        "now": uint(),
+        "codecs": array(uint(), least=1),
+        "next_after": uint(NEXT_AFTER_LIMIT),
+    },
+    {
+        "have": uint(),
+        "ladder": array(HEAD, least=1),
+        "stale": only(True),
+        "session": only("ok"),
+        "statement": bstr(),
+        "grant": bstr(most=64),
+        "events": EVENTS,
+        "desk_lost": array(HEAD, least=1),
+        "device": bstr(),
+        "pending": only(True),
+        "history": row(bstr(32), bstr(16), EVENTS),
+        "want_days": only(True),
+        "wanted": array(bstr(32)),
+        "problems": array(row(uint(), tstr, tstr)),
+    },
+)
+ENROLMENT = members(
+    {
+        "v": only(1),
+        "ticket": bstr(8),
+        "device": bstr(32),
+        "sealing": bstr(1216),
+        "box": bstr(24),
+        "journal": bstr(16),
+        "name": tstr,
+        "secret": bstr(16),
+    }
+)
+
+
+def read(data: bytes, shape: Shape) -> dict[Key, Value]:
+    """Read a plaintext of this shape; unknown members are kept."""
+    value = cbor_strict.loads(data)
+    shape(value)
+    if not isinstance(value, dict):
+        refuse("not a map")
+    packed = sum(packed_size(value.get(name)) for name in ("events", "returned"))
+    need(packed <= PACKED_LIMIT, "events too large")
+    return value
+
+
+def packed_size(events: Value) -> int:
+    """Tell how many bytes of a message an `events` map takes for its data."""
+    data = events.get("data") if isinstance(events, dict) else None
+    return len(data) if isinstance(data, bytes) else 0

@@ -1,0 +1,111 @@
+"""Read a text vector (tests/vectors/README.md) and answer it."""
+
+import hashlib
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from . import (
+    boxes,
+    cbor_strict,
+    days,
+    event,
+    frames,
+    journal,
+    message,
+    plaintext,
+    statements,
+    tickets,
+    xwing,
+)
+from .refused import Refused
+from .shapes import Shape
+
+
+@dataclass(frozen=True)
+class Vector:
+    """A vector's keys and its payload."""
+
+    keys: dict[str, str]
+    payload: bytes
+
+    def hex(self, key: str) -> bytes:
+        """Give the bytes a key holds."""
+        return bytes.fromhex(self.keys[key])
+
+    def number(self, key: str) -> int:
+        """Give the decimal number a key holds."""
+        return int(self.keys[key])
+
+
+def parse(text: str) -> Vector:
+    """Part the keys from the payload."""
+    top, _, body = text.partition("\n\n")
+    keys: dict[str, str] = {}
+    for line in top.splitlines():
+        key, _, value = line.partition(":")
+        keys[key] = value.removeprefix(" ")
+    payload = bytes.fromhex("".join(body.split()))
+    return Vector(keys, zlib.decompress(payload) if "compressed" in keys else payload)
+
+
+def _plaintext(shape: Shape) -> Callable[[Vector], bytes]:
+    return lambda v: cbor_strict.dumps(plaintext.read(v.payload, shape))
+
+
+def _event(v: Vector) -> bytes:
+    event.check(v.payload)
+    return journal.digest(v.payload)
+
+
+def _chain(v: Vector) -> bytes:
+    before = journal.start(v.hex("device-id"), v.hex("journal-id"))
+    last = journal.chain(before, journal.split(v.payload))
+    return last + journal.event_id(last)
+
+
+def _events(v: Vector) -> bytes:
+    head = None
+    if "head-seq" in v.keys:
+        head = journal.Head(v.number("head-seq"), v.hex("head-hash"))
+    return journal.read_events(v.payload, head)
+
+
+def _days(v: Vector) -> bytes:
+    return days.tally(v.hex("device-id"), v.hex("journal-id"), journal.split(v.payload))
+
+
+def _box(v: Vector) -> bytes:
+    return boxes.box(v.payload, v.keys["machine"], v.keys["disk"], v.keys["net"])
+
+
+KINDS: dict[str, Callable[[Vector], bytes]] = {
+    "cbor": lambda v: cbor_strict.dumps(cbor_strict.loads(v.payload)),
+    "sealing-key": lambda v: xwing.PrivateKey(v.payload).public,
+    "device-id": lambda v: hashlib.sha256(v.payload).digest(),
+    "message": lambda v: message.open_full(
+        v.payload, v.keys["direction"], v.hex("sender"), v.hex("receiver-seed")
+    ),
+    "up": _plaintext(plaintext.UP),
+    "down": _plaintext(plaintext.DOWN),
+    "enrolment": lambda v: message.open_enrolment(v.payload, v.hex("receiver-seed")),
+    "statement": lambda v: statements.verify(v.payload, v.keys["name"], v.hex("key")),
+    "ticket": lambda v: tickets.read(v.payload, v.hex("province"), v.number("now")),
+    "event": _event,
+    "chain": _chain,
+    "frame": lambda v: frames.inflate(v.payload, v.number("codec"), v.number("limit")),
+    "events": _events,
+    "days": lambda v: days.read(v.payload),
+    "tally": _days,
+    "turn": lambda v: boxes.turn(v.hex("key"), v.hex("shown"), v.payload),
+    "box": _box,
+}
+
+
+def answer(v: Vector) -> str:
+    """Give the line the runner waits for."""
+    try:
+        result = KINDS[v.keys["kind"]](v)
+    except Refused as why:
+        return f"refused {why}"
+    return f"ok {result.hex()}".rstrip()
