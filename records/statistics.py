@@ -139,43 +139,55 @@ class Period(NamedTuple):
 def history(office: str, events: Iterable[Told]) -> History:
     """Fold the events of one dossier, oldest first, into its history.
 
-    Clocks go wrong: an event never counts as earlier than the one before it.
-
     Raises:
         Refusal: `dossier-unknown`, when the first event does not create it.
     """
     dossier: Dossier | None = None
-    stands: list[Stand] = []
-    supplements: list[int] = []
-    returns: list[tuple[int, ReturnedBy]] = []
-    payments: list[tuple[int, int]] = []
+    story: History | None = None
     for told in events:
-        before = dossier
-        dossier = evolve(dossier, told.kind, told.body, told.at_ms)
-        at_ms = max(told.at_ms, stands[-1].at_ms) if stands else dossier.received_at_ms
-        stands.append(_stand(dossier, at_ms))
-        if before is None or before.conflicts < dossier.conflicts:
-            continue
+        before, dossier = dossier, evolve(dossier, told.kind, told.body, told.at_ms)
+        story = told_on(story, office, told, before, dossier)
+    if story is None:
+        raise ValueError("a history needs an event")
+    return story
+
+
+def told_on(
+    story: History | None, office: str, told: Told, before: Dossier | None, after: Dossier
+) -> History:
+    """Return a history with one more event; it led from the dossier `before` to `after`.
+
+    Clocks go wrong: an event never counts as earlier than the one before it.
+    """
+    if story is None:
+        return History(
+            office=office,
+            procedure_code=after.procedure_code,
+            channel=after.channel,
+            stands=(_stand(after, after.received_at_ms),),
+            overridden=after.overridden,
+        )
+    at_ms = max(told.at_ms, story.stands[-1].at_ms)
+    supplements, returns, payments = story.supplements_at_ms, story.returns, story.payments
+    if before is not None and before.conflicts == after.conflicts:
         match told.body:
             case SupplementRequested():
-                supplements.append(at_ms)
+                supplements += (at_ms,)
             case DossierReturned():
-                returns.append((at_ms, told.body.by))
+                returns += ((at_ms, told.body.by),)
             case FeePaid():
-                payments.append((at_ms, told.body.amount_vnd))
+                payments += ((at_ms, told.body.amount_vnd),)
             case _:
                 pass
-    if dossier is None:
-        raise ValueError("a history needs an event")
     return History(
         office=office,
-        procedure_code=dossier.procedure_code,
-        channel=dossier.channel,
-        stands=tuple(stands),
-        overridden=dossier.overridden,
-        supplements_at_ms=tuple(supplements),
-        returns=tuple(returns),
-        payments=tuple(payments),
+        procedure_code=after.procedure_code,
+        channel=after.channel,
+        stands=(*story.stands, _stand(after, at_ms)),
+        overridden=after.overridden,
+        supplements_at_ms=supplements,
+        returns=returns,
+        payments=payments,
     )
 
 
