@@ -115,13 +115,15 @@ def restore(context: Context, *, file: Path, as_json: bool) -> None:
 
 
 def _verified(config: Config) -> Verified:
-    from agent.journal.database import open_reader
+    from agent.journal.database import check, open_reader
     from agent.journal.verify import verify as look
     from agent.keys import read_journal_key
 
     if not config.database.exists():
         raise Refusal("file-unreadable", str(config.database))
-    connection = open_reader(config.database, read_journal_key(config.keys_dir, fresh=False))
+    key = read_journal_key(config.keys_dir, fresh=False)
+    check(config.database, key)
+    connection = open_reader(config.database, key)
     try:
         report = look(connection)
     finally:

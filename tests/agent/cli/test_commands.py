@@ -1,0 +1,257 @@
+"""What the command line prints, where, and how it exits."""
+
+import asyncio
+import csv
+import io
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.cli.tree import MODULES
+from agent.journal.backup import backup
+from tests.agent.cli.terminal import Terminal
+from tests.agent.web.office import CHECK_IN, RECEIVE, Office
+from tests.agent.world import KEY, as_json
+
+SUBCOMMANDS = ["report dossiers", "report visits", *(f"user {w}" for w in ("add", "pin", "list"))]
+
+
+def lines(*commands: dict[str, Any]) -> bytes:
+    return b"".join(as_json(command) + b"\n" for command in commands)
+
+
+@pytest.mark.parametrize("words", ["", *MODULES, *SUBCOMMANDS])
+async def test_every_command_explains_itself_in_two_languages(
+    terminal: Terminal, words: str
+) -> None:
+    vi = await terminal.run(*words.split(), "--help")
+    en = await terminal.run(*words.split(), "--help", COMMUNE_LANG="en")
+    assert vi.code == en.code == 0
+    assert vi.out.startswith("Cách dùng: commune-agent")
+    assert en.out.startswith("Usage: commune-agent")
+    assert vi.err == en.err == ""
+
+
+async def test_help_is_quick(terminal: Terminal) -> None:
+    took = []
+    for _ in range(3):
+        began = time.perf_counter()
+        await terminal.run("--help")
+        took.append(time.perf_counter() - began)
+    assert min(took) < 0.4
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["status", "sync --wait 0", "devices", "submit -", "user list",
+     "report visits --from 2026-11-20 --to 2026-11-20"],
+)  # fmt: skip
+async def test_without_a_daemon_they_say_so(terminal: Terminal, words: str) -> None:
+    done = await terminal.run(*words.split(), stdin=lines(RECEIVE))
+    assert (done.code, done.out) == (3, "")
+    assert "none.sock" in done.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["nonsense", "status --nonsense", "submit", "sync --wait -1", "user add x --role king --pin 1",
+     "report visits --from yesterday --to 2026-11-20",
+     "report visits --from 2026-11-21 --to 2026-11-20"],
+)  # fmt: skip
+async def test_wrong_usage_exits_with_2(terminal: Terminal, words: str) -> None:
+    assert (await terminal.run(*words.split())).code == 2
+
+
+async def test_everything_wrong_in_the_configuration_is_told(terminal: Terminal) -> None:
+    terminal.config.write_text('office = "x"\ncolour = 1\n[province]\nurl = 3\n')
+    done = await terminal.run("status", COMMUNE_LANG="en")
+    assert done.code == 2
+    for words in ("line 1", "line 2", "line 4", "colour", "province.url", "remedy"):
+        assert words in done.err
+
+
+async def test_submit_prints_one_result_a_line_in_order(at_office: Terminal) -> None:
+    done = await at_office.run("submit", "-", stdin=lines(RECEIVE, RECEIVE, CHECK_IN))
+    assert done.code == 0
+    assert [result["seq"] for result in done.lines] == [1, 2, 3]
+    assert done.err == ""
+
+
+async def test_submit_names_the_bad_line_and_does_the_others(
+    at_office: Terminal, tmp_path: Path
+) -> None:
+    file = tmp_path / "commands.ndjson"
+    file.write_bytes(lines(RECEIVE) + b'\n{"type":"nope"}\n' + lines(CHECK_IN))
+    done = await at_office.run("submit", str(file))
+    assert done.code == 1
+    assert [result["ok"] for result in done.lines] == [True, False, True]
+    assert done.lines[1]["line"] == 3
+    assert "1" in done.err
+
+
+async def test_submit_of_nothing_is_nothing(at_office: Terminal) -> None:
+    done = await at_office.run("submit", "-", stdin=b"\n\n")
+    assert (done.code, done.out, done.err) == (0, "", "")
+
+
+async def test_submit_answers_while_the_input_is_still_open(at_office: Terminal) -> None:
+    process = await at_office.start("submit", "-")
+    assert process.stdin is not None
+    assert process.stdout is not None
+    for seq in (1, 2):
+        process.stdin.write(lines(RECEIVE))
+        async with asyncio.timeout(10):
+            assert json.loads(await process.stdout.readline())["seq"] == seq
+    process.stdin.close()
+    _, err = await process.communicate()
+    assert (process.returncode, err) == (0, b"")
+
+
+async def test_submit_of_many_lines_keeps_every_answer(at_office: Terminal) -> None:
+    done = await at_office.run("submit", "-", stdin=lines(RECEIVE) * 5_000)
+    assert done.code == 0
+    assert [result["seq"] for result in done.lines] == list(range(1, 5_001))
+
+
+async def test_a_daemon_that_goes_away_leaves_a_count(office: Office, at_office: Terminal) -> None:
+    process = await at_office.start("submit", "-", COMMUNE_LANG="en")
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(lines(RECEIVE))
+    async with asyncio.timeout(10):
+        await process.stdout.readline()
+    office.stop.set()
+    assert process.stderr is not None
+    async with asyncio.timeout(20):
+        err = await process.stderr.read()  # its own input is still open: it ends by itself
+        assert await process.wait() == 3
+    assert b"went away: 0 lines" in err
+    process.stdin.close()
+
+
+async def test_an_unreadable_file_is_no_daemons_fault(at_office: Terminal, tmp_path: Path) -> None:
+    for file in (tmp_path / "absent", tmp_path):
+        done = await at_office.run("submit", str(file))
+        assert done.code == 2
+        assert "file-unreadable" in done.err
+
+
+async def test_status_is_for_people_and_for_programs(office: Office, at_office: Terminal) -> None:
+    await office.parts.service.submit_line(as_json(RECEIVE), "lan.nt")
+    spoken = await at_office.run("status")
+    assert spoken.code == 0
+    assert "Mất đường truyền" in spoken.out
+    told = await at_office.run("status", "--json")
+    assert (told.json["line"], told.json["backlog"], told.json["head"]) == ("offline", 1, 1)
+
+
+async def test_sync_exits_by_what_is_left(office: Office, at_office: Terminal) -> None:
+    assert (await at_office.run("sync")).code == 0
+    await office.parts.service.submit_line(as_json(RECEIVE), "lan.nt")
+    left = await at_office.run("sync", "--wait", "0", "--json")
+    assert left.code == 3
+    assert left.json == {"head": 1, "delivered": 0, "backlog": 1, "blobs_waiting": 0}
+    head = office.journal.head
+    await office.journal.write(lambda t: t.set_delivered(head, 1))
+    assert (await at_office.run("sync", "--wait", "5")).code == 0
+
+
+async def test_users_are_added_listed_and_disabled(at_office: Terminal, tmp_path: Path) -> None:
+    add = ["user", "add", "hoa.tt", "--role", "clerk", "--display", "Trần Thị Hoa", "--pin", "-"]
+    assert (await at_office.run(*add, stdin=b"112233\n")).code == 0
+    assert (await at_office.run(*add, stdin=b"112233\n")).code == 1
+    assert (await at_office.run("user", "pin", "hoa.tt", "--pin", "445566")).code == 0
+    assert (await at_office.run("user", "pin", "nobody", "--pin", "445566")).code == 1
+    assert (await at_office.run("user", "disable", "hoa.tt")).code == 0
+    users = tmp_path / "users.csv"
+    users.write_text("name,role,display,pin\nan.lv,clerk,Lê Văn An,123456\nx,clerk,,1\n")
+    refused = await at_office.run("user", "import", str(users))
+    assert refused.code == 1
+    assert "users[1].pin" in refused.err
+    users.write_text("name,role,display,pin\nan.lv,clerk,Lê Văn An,123456\n")
+    assert (await at_office.run("user", "import", str(users))).code == 0
+    users.write_text("user;pin\n")
+    assert (await at_office.run("user", "import", str(users))).code == 2
+    listed = (await at_office.run("user", "list", "--json")).json["items"]
+    assert {u["name"]: u["active"] for u in listed} == {
+        "an.lv": True, "hoa.tt": False, "lan.nt": True, "minh.tv": True,
+    }  # fmt: skip
+    assert "Trần Thị Hoa" in (await at_office.run("user", "list")).out
+
+
+async def test_reports_come_as_table_csv_and_json(office: Office, at_office: Terminal) -> None:
+    for command in (RECEIVE, CHECK_IN):
+        await office.parts.service.submit_line(as_json(command), "lan.nt")
+    days = ("--from", "2026-11-19", "--to", "2026-11-20")
+    assert "1.001193" in (await at_office.run("report", "dossiers", *days)).out
+    as_csv = (await at_office.run("report", "dossiers", *days, "--format", "csv")).out
+    assert as_csv.startswith("\ufeff")
+    (row,) = csv.DictReader(io.StringIO(as_csv.removeprefix("\ufeff")))
+    assert (row["procedure_code"], row["received"], row["carried_in"]) == ("1.001193", "1", "0")
+    report = (await at_office.run("report", "dossiers", *days, "--format", "json")).json
+    assert report["totals"]["received"] == 1
+    visits = (await at_office.run("report", "visits", *days, "--format", "json")).json
+    assert [visit["name"] for visit in visits] == ["Lê Văn An"]
+    assert "Lê Văn An" in (await at_office.run("report", "visits", *days)).out
+
+
+async def test_devices_are_listed(at_office: Terminal) -> None:
+    assert "barcode" in (await at_office.run("devices")).out
+    assert (await at_office.run("devices", "--json")).json["items"][0]["state"] == "ready"
+
+
+async def test_verify_reads_beside_the_daemon(office: Office, at_office: Terminal) -> None:
+    await office.parts.service.submit_line(as_json(RECEIVE), "lan.nt")
+    done = await at_office.run("verify", "--json")
+    assert done.code == 0
+    assert done.json["ok"] is True
+    assert done.json["events"] == 1
+    assert done.json["head"] == [1, office.journal.head.hash.hex()]
+    assert (await at_office.run("rebuild", "--json")).json == {"ok": True, "events": 1}
+
+
+async def test_a_wrong_key_and_a_damaged_file_exit_with_4(
+    office: Office, at_office: Terminal
+) -> None:
+    key = at_office.config.parent / "keys" / "journal.key"
+    right = key.read_bytes()
+    key.write_bytes(bytes(32))
+    assert (await at_office.run("verify")).code == 4
+    key.write_bytes(right)
+
+    def damage(t: Any) -> None:
+        t.conn.execute("UPDATE event SET body = x'7b7d' WHERE pos = 1")
+
+    await office.journal.write(damage)
+    damaged = await at_office.run("verify", "--json")
+    assert (damaged.code, damaged.json["ok"]) == (4, False)
+    assert "changed" in damaged.json["damages"][0]
+
+
+async def test_a_backup_goes_out_and_comes_back(terminal: Terminal, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.db"
+    assert (await terminal.run("backup", str(copy))).code == 2, "there is no journal yet"
+    assert (await terminal.run("restore", str(copy))).code == 2, "nor a copy"
+    assert (await terminal.run("verify")).code == 2
+
+
+async def test_restore_wants_the_daemon_stopped_and_proves_the_copy(
+    office: Office, at_office: Terminal, terminal: Terminal, tmp_path: Path
+) -> None:
+    await office.parts.service.submit_line(as_json(RECEIVE), "lan.nt")
+    copy = tmp_path / "copy.db"
+    await asyncio.to_thread(backup, office.journal.path, KEY, copy)
+    done = await terminal.run("restore", str(copy), "--json")
+    assert (done.code, done.json["ok"], done.json["aside"]) == (0, True, None)
+    assert (await terminal.run("verify", "--json")).json["events"] == 1
+    assert (await terminal.run("rebuild", "--json")).json["ok"] is True
+    again = await terminal.run("restore", str(copy))
+    assert again.code == 0
+    assert (await terminal.run("backup", str(tmp_path / "second.db"))).code == 0
+    assert (await terminal.run("backup", str(copy))).code == 1, "a copy is never overwritten"
+    copy.write_bytes(b"no journal at all" * 1000)
+    assert (await terminal.run("restore", str(copy))).code in {1, 4}
+    assert (await terminal.run("verify")).code == 0

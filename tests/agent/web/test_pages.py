@@ -1,0 +1,342 @@
+"""Pages show what is there, run nothing they were not served, and keep themselves up to date."""
+
+import asyncio
+import html
+import json
+from collections.abc import AsyncIterator
+from html.parser import HTMLParser
+from typing import Any
+
+import httpx
+import pytest
+
+from agent.journal import Transaction
+from agent.status import OrderShown, TodayCounts
+from agent.web.limits import LOGIN_FREE_TRIES, SESSION_IDLE_S, STREAM_CLIENTS_MAX
+from records.sync_report import ClockReport, DiskReport, ExchangeReport
+from tests.agent.web.office import CHECK_IN, CLERK, RECEIVE, SUPERVISOR, Office
+from tests.agent.world import as_json, chained, desk_event
+
+FOREIGN_TAGS = {"script", "img", "svg", "iframe", "object", "embed", "base", "style"}
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onmouseover='alert(1)",
+    "{{ 7*7 }}{% raw %}",
+    "</title><svg onload=alert(1)>",
+    "javascript:alert(1)",
+    "\u202ecod.exe",
+]
+
+
+def commands(text: str) -> list[dict[str, Any]]:
+    applicant = {"full_name": text, "address": text, "organisation": text, "email": "a@b.vn"}
+    return [
+        RECEIVE | {"applicant": applicant, "note": text, "summary": text},
+        CHECK_IN | {"visitor": {"full_name": text, "phone": "0912345678"}, "purpose": text},
+    ]
+
+
+class Parts(HTMLParser):
+    """Finds what in a page could run: foreign elements, handlers, inline code, addresses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.active: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        own_script = tag == "script" and given.get("src", "").startswith("/static/")
+        if tag in FOREIGN_TAGS and not own_script:
+            self.active.append(tag)
+        for name, value in given.items():
+            if name.startswith("on") or name == "style":
+                self.active.append(name)
+            if name in {"href", "src", "action"} and not value.startswith(("/", "#")):
+                self.active.append(value)
+
+
+def active_parts(page: str) -> list[str]:
+    parts = Parts()
+    parts.feed(page)
+    return parts.active
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+async def test_hostile_text_is_shown_and_never_run(office: Office, text: str) -> None:
+    accepted = 0
+    for command in commands(text):
+        (answer,) = await office.parts.service.submit_many([(as_json(command), "lan.nt")])
+        accepted += not isinstance(answer, Exception)
+    notice = desk_event("notice.published", {"title": text, "text": text})
+
+    def publish(transaction: Transaction) -> None:
+        transaction.append_desk(chained(transaction.desk_head, [notice]))
+
+    await office.journal.write(publish)
+    order = OrderShown(order=text, title=text, from_="2026-11-20T00:00:00+07:00")
+    office.parts.board.update(name=text, orders=(order,))
+    async with office.signed_in() as client:
+        for address in ("/", "/today"):
+            page = (await client.get(address)).text
+            assert active_parts(page) == []
+            assert html.escape(text, quote=False).split("&")[0] in html.unescape(page)
+        form = await client.post(
+            "/login", data={"user": text, "pin": text}, headers={"accept": "text/html"}
+        )
+        assert active_parts(form.text) == []
+    assert accepted or text.startswith("\u202e")
+
+
+async def test_the_page_works_before_its_script_has_loaded(office: Office) -> None:
+    for command in (RECEIVE, CHECK_IN):
+        await office.parts.service.submit_line(as_json(command), "lan.nt")
+    today = TodayCounts(received=1, returned=0, due=1, overdue=1234, inside=1)
+    office.parts.board.update(today=today)
+    async with office.signed_in() as client:
+        page = html.unescape((await client.get("/")).text)
+    for words in (
+        "Nguyễn Thị Ngọc Hà", "H26.107-261120-0001", "Lê Văn An", "○", "chưa gửi", "1.234",
+        "Mất đường truyền", "Tỉnh chưa nhận lần nào", "2 bản ghi đang chờ gửi", "Xã Ứng Hòa",
+    ):  # fmt: skip
+        assert words in page
+    assert "001184000017" not in page
+    assert 'lang="vi"' in page
+
+
+async def test_delivery_marks_change_with_the_receipt(office: Office) -> None:
+    await office.parts.service.submit_line(as_json(RECEIVE), "lan.nt")
+    head = office.journal.head
+    await office.journal.write(lambda t: t.set_delivered(head, office.clock.now_ms()))
+    exchange = ExchangeReport(last_ok_at="2026-11-20T08:31:05+07:00")
+    office.parts.board.update(line="online", exchange=exchange)
+    async with office.signed_in() as client:
+        page = html.unescape((await client.get("/")).text)
+    for words in ("✓", "tỉnh đã nhận 08:31", "Tỉnh đã nhận lúc 08:31", "Không còn gì chờ gửi"):
+        assert words in page
+
+
+async def test_what_the_province_sent_back_is_marked(office: Office) -> None:
+    await office.parts.service.submit_line(as_json(RECEIVE), "lan.nt")
+    body = {
+        "journal": office.journal.identity.journal.hex() if office.journal.identity else "",
+        "seq": 1, "code": "event-malformed", "detail": "x",
+    }  # fmt: skip
+    rejected = desk_event("event.rejected", body)
+
+    def receive(transaction: Transaction) -> None:
+        transaction.append_desk(chained(transaction.desk_head, [rejected]))
+
+    await office.journal.write(receive)
+    async with office.signed_in() as client:
+        page = html.unescape((await client.get("/")).text)
+        (problem,) = (await client.get("/api/problems")).json()["items"]
+    assert "tỉnh trả lại" in page
+    assert (problem["code"], problem["severity"]) == ("event-malformed", "act")
+    assert set(problem["title"]) == set(problem["action"]) == {"vi", "en"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["online", "offline", "captive-portal", "tls", "dns", "revoked", "moved", "not-enrolled"],
+)
+async def test_every_state_of_the_line_says_what_to_do(office: Office, line: str) -> None:
+    office.parts.board.update(
+        line=line, clock=ClockReport(state="suspect"), disk=DiskReport(state="low")
+    )
+    async with office.signed_in() as client:
+        for language in ("vi", "en"):
+            await client.get(f"/language/{language}")
+            page = (await client.get("/")).text
+            assert f'<html lang="{language}">' in page
+            assert 'class="card warnings"' in page
+
+
+async def test_the_language_is_the_readers(office: Office) -> None:
+    async with office.browser() as client:
+        assert "Đăng nhập" in (await client.get("/login")).text
+        english = {"accept-language": "en-GB,en;q=0.9"}
+        assert "Sign in" in (await client.get("/login", headers=english)).text
+        await client.get("/language/vi")
+        assert "Đăng nhập" in (await client.get("/login", headers=english)).text
+        assert (await client.get("/language/fr")).status_code == 404
+
+
+async def test_signing_in_gives_a_cookie_that_scripts_cannot_read(office: Office) -> None:
+    async with office.browser() as client:
+        assert (await client.get("/")).headers["location"] == "/login"
+        answer = await client.post("/login", data={"user": CLERK[0], "pin": CLERK[1]})
+        cookie = answer.headers["set-cookie"]
+        assert (answer.status_code, answer.headers["location"]) == (303, "/")
+        assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(cookie.split("; "))
+        session = (await client.get("/api/session")).json()
+        assert (session["user"], session["role"]) == ("lan.nt", "clerk")
+        out = await client.post("/logout", headers={"x-csrf-token": session["csrf"]})
+        assert out.status_code == 200
+        client.cookies.set("session", cookie.partition(";")[0].partition("=")[2])
+        assert (await client.get("/api/session")).status_code == 401
+
+
+async def wrong(client: httpx.AsyncClient, name: str = CLERK[0]) -> httpx.Response:
+    return await client.post("/login", data={"user": name, "pin": "000000"})
+
+
+async def test_wrong_pins_make_one_name_wait_and_nobody_else(office: Office) -> None:
+    async with office.browser() as client:
+        for _ in range(LOGIN_FREE_TRIES):
+            assert (await wrong(client)).json()["code"] == "credentials-wrong"
+        waiting = await client.post("/login", data={"user": CLERK[0], "pin": CLERK[1]})
+        assert (waiting.status_code, waiting.json()["code"]) == (429, "rate-limited")
+        assert waiting.headers["retry-after"] == "2"
+        other = await client.post("/login", data={"user": SUPERVISOR[0], "pin": SUPERVISOR[1]})
+        assert other.status_code == 303
+        office.clock.advance(2_000)
+        again = await client.post("/login", data={"user": CLERK[0], "pin": CLERK[1]})
+        assert again.status_code == 303
+
+
+async def test_a_name_nobody_has_answers_like_a_wrong_pin(office: Office) -> None:
+    async with office.browser() as client:
+        known, unknown = await wrong(client), await wrong(client, "nobody")
+    assert (known.status_code, known.json()) == (unknown.status_code, unknown.json())
+
+
+async def test_a_browser_gets_the_form_again_and_its_name_is_kept(office: Office) -> None:
+    async with office.browser(headers={"accept": "text/html"}) as client:
+        answer = await wrong(client)
+        assert answer.status_code == 401
+        assert 'value="lan.nt"' in answer.text
+        assert "không đúng" in answer.text
+        for _ in range(LOGIN_FREE_TRIES):
+            answer = await wrong(client)
+        assert "Chờ" in answer.text
+
+
+async def test_too_many_sign_ins_at_once_are_told_to_come_back(office: Office) -> None:
+    async with office.browser() as client:
+        names = [f"name-{number}" for number in range(12)]
+        answers = await asyncio.gather(*(wrong(client, name) for name in names))
+    codes = {answer.json()["code"] for answer in answers}
+    assert codes == {"credentials-wrong", "busy"}
+
+
+async def events(client: httpx.AsyncClient) -> AsyncIterator[tuple[str, Any]]:
+    async with client.stream("GET", "/api/stream", timeout=10) as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        name = ""
+        async for text in answer.aiter_lines():
+            if text.startswith("event: "):
+                name = text.removeprefix("event: ")
+            elif text.startswith("data: "):
+                yield name, json.loads(text.removeprefix("data: "))
+            elif text.startswith(":"):
+                yield "alive", None
+
+
+async def test_the_stream_tells_status_readings_and_problems(office: Office) -> None:
+    card = "001184000017||Nguyễn Thị Ngọc Hà|05031984|Nữ|Thôn 1, Ứng Hòa, Hà Nội|01012022"
+    seen: dict[str, Any] = {}
+    async with office.signed_in() as client:
+        stream = events(client)
+        assert (await anext(stream))[0] == "status"
+        scan = {"text": card, "device": "counter-2", "counter": 2}
+        own = (await client.post("/api/readings", json=scan)).json()
+        office.parts.board.update(line="online")
+        async for name, value in stream:
+            seen[name] = value
+            if {"reading", "status", "alive"} <= seen.keys():
+                break
+        await stream.aclose()  # type: ignore[attr-defined]
+    assert seen["status"]["line"] == "online"
+    assert seen["reading"]["kind"] == "citizen_card"
+    assert seen["reading"]["value"]["id_number"] != "001184000017"
+    assert own["value"]["id_number"] == "001184000017"
+
+
+async def test_readings_are_whole_for_their_own_counter_only(office: Office) -> None:
+    text = "001184000017||Nguyễn Thị Ngọc Hà|05031984|Nữ|Thôn 1, Ứng Hòa, Hà Nội|01012022"
+    async with office.signed_in() as client:
+        for code in (text, "RR473124829GB", "không ai hiểu"):
+            scan = {"text": code, "device": "counter-2", "counter": 2}
+            assert (await client.post("/api/readings", json=scan)).status_code == 200
+        other = (await client.get("/api/readings")).json()["items"]
+        own = (await client.get("/api/readings?counter=2&device=counter-2")).json()["items"]
+        newer = (await client.get(f"/api/readings?after={own[0]['id']}")).json()["items"]
+    assert [item["kind"] for item in own] == ["opaque", "postal_item", "citizen_card"]
+    assert "Thị Ngọc" not in json.dumps(other, ensure_ascii=False)
+    assert own[2]["value"]["full_name"] == "Nguyễn Thị Ngọc Hà"
+    assert "không ai hiểu" not in json.dumps(own, ensure_ascii=False)
+    assert newer == []
+
+
+async def test_a_counter_left_alone_locks_itself(office: Office) -> None:
+    async with office.signed_in() as client:
+        stream = events(client)
+        await anext(stream)
+        office.clock.advance(SESSION_IDLE_S * 1000 - 1)
+        assert (await client.get("/today")).status_code == 200
+        office.clock.advance(1)
+        names = [name async for name, _ in stream]
+        assert names[-1] == "locked"
+        assert (await client.get("/today")).status_code == 401
+
+
+async def test_only_so_many_pages_listen(office: Office) -> None:
+    async with office.through_socket(limits=httpx.Limits(max_connections=None)) as client:
+        streams = [events(client) for _ in range(STREAM_CLIENTS_MAX)]
+        await asyncio.gather(*(anext(stream) for stream in streams))
+        refused = await client.get("/api/stream")
+        assert (refused.status_code, refused.json()["code"]) == (503, "busy")
+        await asyncio.gather(*(stream.aclose() for stream in streams))  # type: ignore[attr-defined]
+
+
+async def test_a_stop_ends_the_streams_well(office: Office) -> None:
+    async with office.through_socket() as client:
+        stream = events(client)
+        await anext(stream)
+        office.stop.set()
+        async with asyncio.timeout(2):
+            assert [name async for name, _ in stream if name != "alive"] == []
+
+
+async def test_users_are_looked_after_through_the_socket(office: Office) -> None:
+    new = {"name": "hoa.tt", "role": "clerk", "display": "Trần Thị Hoa", "pin": "112233"}
+    async with office.through_socket() as socket:
+        added = await socket.post("/api/users", json={"users": [new]})
+        assert added.json() == {"ok": True}
+        again = await socket.post("/api/users", json={"users": [new]})
+        assert again.json()["code"] == "user-exists"
+        async with office.signed_in(("hoa.tt", "112233")) as client:
+            assert (await client.get("/api/status")).status_code == 200
+            await socket.post("/api/users/hoa.tt/pin", json={"pin": "445566"})
+            assert (await client.get("/api/status")).status_code == 401
+        async with office.signed_in(("hoa.tt", "445566")) as client:
+            await socket.post("/api/users/hoa.tt/disable", json={})
+            assert (await client.get("/api/status")).status_code == 401
+            assert (await wrong(client, "hoa.tt")).status_code == 401
+        listed = (await socket.get("/api/users")).json()["items"]
+    assert [user["name"] for user in listed] == ["hoa.tt", "lan.nt", "minh.tv"]
+    assert listed[0]["active"] is False
+    assert "pin" not in listed[0]
+
+
+async def test_sync_waits_for_the_receipt_or_for_the_time(office: Office) -> None:
+    await office.parts.service.submit_line(as_json(RECEIVE), "lan.nt")
+    async with office.through_socket() as client:
+        left = (await client.post("/api/sync", json={"wait_s": 0})).json()
+        assert left == {"head": 1, "delivered": 0, "backlog": 1, "blobs_waiting": 0}
+        waiting = asyncio.create_task(client.post("/api/sync", json={"wait_s": 10}))
+        head = office.journal.head
+        await office.journal.write(lambda t: t.set_delivered(head, 1))
+        assert (await waiting).json()["backlog"] == 0
+        wrong_wait = await client.post("/api/sync", json={"wait_s": -1})
+        unknown = await client.post("/api/sync", json={"wait": 1})
+    assert len(office.synced) == 2
+    assert wrong_wait.status_code == 422
+    assert unknown.status_code == 422
+
+
+async def test_a_relative_backup_is_refused(office: Office) -> None:
+    async with office.through_socket() as client:
+        answer = await client.post("/api/backup", json={"file": "copy.db"})
+    assert answer.json()["errors"][0]["path"] == "file"
