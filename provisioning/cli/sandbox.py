@@ -2,8 +2,9 @@
 
 import asyncio
 import os
+import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -12,23 +13,42 @@ from console.speech import EXIT_REFUSED, EXIT_UNREACHABLE, EXIT_USAGE, Speech
 from console.words import Words, command, json_option
 from provisioning.cli.doors import world
 from provisioning.cli.signals import run_until_told
+from provisioning.line_switch import LineSwitch
 from provisioning.sandbox.children import Died, child_environment
 from provisioning.sandbox.facts import Facts, PlanDamaged
 from provisioning.sandbox.live import AlreadyRunning, Doors, PathTooLong, Running, live
+from provisioning.sandbox.narrator import Narrator, printer_for
 from provisioning.sandbox.office_side import UsersRefused
+from provisioning.sandbox.office_work import OfficeWork
 from provisioning.sandbox.planning import Wish
 from provisioning.sandbox.reach import NotUp
+from provisioning.sandbox.story import Story, show_doors, show_more
+from records.moment import office_day
 from wire.problems import Refusal
 from wire.settings import SettingsRefused
+
+DOOR: Final = "door"
+CUT: Final = ("cut", "bad")
+JOINED: Final = ("joined", "good")
+KEY_BYTES_MAX: Final = 1_024
 
 
 def sandbox(speech: Speech, *, folder: Path, as_json: bool, **wishes: Any) -> None:
     """Make and run a province until told to stop."""
     wish = Wish(folder=folder.absolute(), **wishes)
-    doors = Doors(world(), child_environment(os.environ), lambda died: tell_death(speech, died))
+    narrator = Narrator(printer_for(sys.stderr if as_json else sys.stdout))
+    doors = Doors(
+        world=world(),
+        environment=child_environment(os.environ),
+        died=lambda died: tell_death(speech, died),
+        line_changed=lambda is_cut: narrator.say(*(CUT if is_cut else JOINED)),
+    )
 
     async def then(running: Running) -> None:
-        show(speech, running.facts, as_json=as_json)
+        if as_json or running.switch is None:
+            show(speech, running.facts, as_json=as_json)
+        if running.switch is not None:
+            await tell_story(narrator, running, running.switch, doors.world.now_ms())
         if not wish.create_only:
             await asyncio.Event().wait()
 
@@ -36,6 +56,39 @@ def sandbox(speech: Speech, *, folder: Path, as_json: bool, **wishes: Any) -> No
         run_until_told(live(wish, doors, then))
     except EXPECTED as error:
         explain(speech, wish, error)
+
+
+async def tell_story(narrator: Narrator, running: Running, switch: LineSwitch, now_ms: int) -> None:
+    """Show where to look, tell the first minute, then what else can be tried."""
+    show_doors(narrator, running.facts, switch)
+    listen_for_key(switch)
+    office = running.plan.offices[0]
+    work = OfficeWork(
+        running.facts,
+        running.layout.office(office.code),
+        running.scanners[office.code][DOOR],
+        today=office_day(now_ms),
+        seed=now_ms,
+    )
+    await Story(narrator, work, switch).tell()
+    show_more(narrator, running.facts)
+
+
+def listen_for_key(switch: LineSwitch) -> None:
+    """Let `c`, Enter in the terminal press the switch."""
+    if not sys.stdin.isatty():
+        return
+    keyboard = sys.stdin.fileno()
+    loop = asyncio.get_running_loop()
+
+    def typed() -> None:
+        line = os.read(keyboard, KEY_BYTES_MAX)
+        if not line:
+            loop.remove_reader(keyboard)
+        elif line.strip().lower() == b"c":
+            switch.set_cut(not switch.is_cut)
+
+    loop.add_reader(keyboard, typed)
 
 
 def show(speech: Speech, facts: Facts, *, as_json: bool) -> None:
@@ -147,6 +200,7 @@ def _sandbox(speech: Speech) -> Words:
             default=True,
             help=speech("option.no-devices"),
         ),
+        click.Option(["--story", "has_story"], is_flag=True, help=speech("option.story")),
         json_option(speech),
     )
 

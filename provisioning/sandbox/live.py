@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +15,9 @@ from msgspec import Struct
 from agent.keys import DEVICE_RECORD
 from provisioning import province
 from provisioning.enrol import World
+from provisioning.line_switch import Ends, LineSwitch
 from provisioning.province import NewProvince
+from provisioning.relay import Relay
 from provisioning.sandbox import facts, layout
 from provisioning.sandbox.children import Child, Died, program
 from provisioning.sandbox.communes import PROVINCE_CODE, PROVINCE_NAME
@@ -23,8 +25,8 @@ from provisioning.sandbox.facts import AgentFacts, Facts, OfficePlan, Operator, 
 from provisioning.sandbox.household import Household, side_by_side
 from provisioning.sandbox.layout import DEVICES, Layout, OfficeLayout, Settings
 from provisioning.sandbox.office_side import enrol_office, make_users
-from provisioning.sandbox.planning import Wish, plan_of
-from provisioning.sandbox.ports import HOST
+from provisioning.sandbox.planning import LINE_PORT, SWITCH_PORT, Wish, plan_of
+from provisioning.sandbox.ports import HOST, free_port
 from provisioning.sandbox.reach import Place, until_up
 from provisioning.sandbox.scanner import Scanner
 
@@ -44,11 +46,12 @@ class PathTooLong(ValueError):  # noqa: N818 - a finding, told as it is
 
 
 class Doors(Struct, frozen=True):
-    """Time, chance, environment, and where to tell of children that died."""
+    """Time, chance, environment, and where to tell of children that died and of a cut line."""
 
     world: World
     environment: Mapping[str, str]
     died: Callable[[Died], None]
+    line_changed: Callable[[bool], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +62,17 @@ class Running:
     plan: Plan
     layout: Layout
     scanners: Mapping[str, Mapping[str, Scanner]]
+    switch: LineSwitch | None
 
 
 Then = Callable[[Running], Coroutine[Any, Any, None]]
 
 
-async def live(wish: Wish, doors: Doors, then: Then, *, agents_url: str | None = None) -> None:
+async def live(wish: Wish, doors: Doors, then: Then) -> None:
     """Bring the sandbox up, do `then`, and end everything that was started.
 
-    `agents_url`: where the agents are told the province is, instead of what the plan says. With
-    `create_only` everything has ended before `then`.
+    With `create_only` everything has ended before `then`; with `has_story` the line of the
+    offices leads through a switch.
 
     Raises AlreadyRunning, PathTooLong, PlanDamaged, NoPortFree, NotUp, UsersRefused, Refusal,
     and what `then` raises.
@@ -76,16 +80,18 @@ async def live(wish: Wish, doors: Doors, then: Then, *, agents_url: str | None =
     place = Layout(wish.folder)
     with _held(wish.folder):
         plan = _planned(wish, place, doors)
-        life = _Life(wish, doors, place, agents_url)
-        if wish.create_only:
-            async with Household() as household:
-                plan = await life.bring_up(plan, household)
-            await then(life.running(plan))
-            return
-        async with Household() as household:
-            with life.scanners_of(plan):
-                plan = await life.bring_up(plan, household)
+        async with AsyncExitStack() as stack:
+            switch = None
+            if wish.has_story and not wish.create_only:
+                switch = await stack.enter_async_context(_switch(plan, doors))
+            life = _Life(wish, doors, place, switch)
+            stack.enter_context(life.scanners_of(plan))
+            household = await stack.enter_async_context(Household())
+            plan = await life.bring_up(plan, household)
+            if not wish.create_only:
                 await then(life.running(plan))
+                return
+        await then(life.running(plan))
 
 
 @contextmanager
@@ -121,6 +127,15 @@ def _planned(wish: Wish, place: Layout, doors: Doors) -> Plan:
     return plan
 
 
+def _switch(plan: Plan, doors: Doors) -> LineSwitch:
+    taken = frozenset({plan.server_port, *(office.port for office in plan.offices)})
+    port = free_port(SWITCH_PORT, but=taken)
+    relay = Relay(free_port(LINE_PORT, but=taken | {port}), plan.server_port)
+    first = plan.offices[0]
+    ends = Ends(first.name, _url(first.port), PROVINCE_NAME, _url(plan.server_port))
+    return LineSwitch(relay, port, ends, doors.line_changed)
+
+
 def _url(port: int) -> str:
     return f"http://{HOST}:{port}"
 
@@ -128,18 +143,18 @@ def _url(port: int) -> str:
 class _Life:
     """One run of one sandbox."""
 
-    def __init__(self, wish: Wish, doors: Doors, place: Layout, agents_url: str | None) -> None:
+    def __init__(self, wish: Wish, doors: Doors, place: Layout, switch: LineSwitch | None) -> None:
         self._wish = wish
         self._doors = doors
         self._place = place
-        self._agents_url = agents_url
+        self._switch = switch
         self._scanners: dict[str, dict[str, Scanner]] = {}
 
     @contextmanager
     def scanners_of(self, plan: Plan) -> Iterator[None]:
         """Plug in the simulated devices of all offices."""
         try:
-            if self._wish.has_devices:
+            if self._wish.has_devices and not self._wish.create_only:
                 for office in plan.offices:
                     lies = self._place.office(office.code)
                     self._scanners[office.code] = {
@@ -155,7 +170,8 @@ class _Life:
         """Start server and offices, enrol who is not enrolled; return the plan as it is then."""
         self._write_settings(plan)
         if self._wish.create_only:
-            plan = await self._with_users(plan, household)
+            await self._users_of_all(plan, household)
+            plan = self._kept_users(plan)
         unenrolled = frozenset(
             office.code for office in plan.offices if not self._is_enrolled(office)
         )
@@ -176,7 +192,7 @@ class _Life:
         )
         return self._kept_users(plan)
 
-    async def _with_users(self, plan: Plan, household: Household) -> Plan:
+    async def _users_of_all(self, plan: Plan, household: Household) -> None:
         """Add the users of offices that nobody starts now."""
         await side_by_side(
             [
@@ -186,7 +202,6 @@ class _Life:
             ],
             at_once=AT_ONCE,
         )
-        return self._kept_users(plan)
 
     def _kept_users(self, plan: Plan) -> Plan:
         offices = tuple(msgspec.structs.replace(each, has_users=True) for each in plan.offices)
@@ -196,11 +211,13 @@ class _Life:
 
     def running(self, plan: Plan) -> Running:
         """Return what is there now."""
-        told = _facts(plan, self._place, ready=not self._wish.create_only)
-        return Running(told, plan, self._place, self._scanners)
+        told = _facts(plan, self._place, self._switch, ready=not self._wish.create_only)
+        return Running(told, plan, self._place, self._scanners, self._switch)
 
     def _write_settings(self, plan: Plan) -> None:
-        url = self._agents_url or plan.told_url or _url(plan.server_port)
+        url = plan.told_url or _url(plan.server_port)
+        if self._switch is not None:
+            url = self._switch.province_url
         for office in plan.offices:
             settings = Settings(
                 code=office.code,
@@ -281,7 +298,7 @@ class _Life:
         return Child(name, argv, log, doors.environment, doors.died, prepare)
 
 
-def _facts(plan: Plan, place: Layout, *, ready: bool) -> Facts:
+def _facts(plan: Plan, place: Layout, switch: LineSwitch | None, *, ready: bool) -> Facts:
     tokens = plan.tokens
     if tokens is None:
         raise ValueError("the province has no tokens yet")
@@ -293,6 +310,7 @@ def _facts(plan: Plan, place: Layout, *, ready: bool) -> Facts:
         admin_token=tokens.admin,
         operator=Operator(facts.OPERATOR, plan.operator_password),
         agents=[_agent_facts(office, place.office(office.code)) for office in plan.offices],
+        line_switch=None if switch is None else switch.url,
     )
 
 

@@ -14,6 +14,8 @@ from provisioning.sandbox.ports import free_port
 
 SERVER_PORT: Final = 8700
 AGENT_PORT: Final = 8710
+SWITCH_PORT: Final = 8690
+LINE_PORT: Final = 8691
 PIN_DIGITS: Final = 6
 PASSWORD_BYTES: Final = 10
 

@@ -85,13 +85,26 @@ async def ask(
         try:
             writer.write(_request(place, method, target, body, headers or {}))
             await writer.drain()
-            head = await reader.readuntil(b"\r\n\r\n")
-            content = await reader.read(BODY_BYTES_MAX)
-            while more := await reader.read(BODY_BYTES_MAX):
-                content += more
+            head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            chunked = b"\r\ntransfer-encoding: chunked\r\n" in head
+            content = await (_chunks(reader) if chunked else _rest(reader))
         finally:
             writer.close()
     return Answer(int(head.split(b" ", 2)[1]), content)
+
+
+async def _rest(reader: asyncio.StreamReader) -> bytes:
+    content = b""
+    while more := await reader.read(BODY_BYTES_MAX):
+        content += more
+    return content
+
+
+async def _chunks(reader: asyncio.StreamReader) -> bytes:
+    content = b""
+    while size := int((await reader.readline()).strip(), 16):
+        content += (await reader.readexactly(size + 2))[:-2]
+    return content
 
 
 async def _connect(place: Place) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -102,8 +115,7 @@ async def _connect(place: Place) -> tuple[asyncio.StreamReader, asyncio.StreamWr
 
 def _request(place: Place, method: str, target: str, body: bytes, headers: dict[str, str]) -> bytes:
     host = "agent" if place.socket is not None else f"{HOST}:{place.port}"
-    # HTTP/1.0: the answer ends where the connection does, so nothing of it needs decoding.
-    lines = [f"{method} {target} HTTP/1.0", f"Host: {host}"]
+    lines = [f"{method} {target} HTTP/1.1", f"Host: {host}", "Connection: close"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     if body or method == "POST":
         lines.append(f"Content-Length: {len(body)}")
