@@ -10,7 +10,7 @@ import random
 import socket
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -78,6 +78,11 @@ class Link:
         self._thread.join(5)
         self._loop.close()
 
+    @property
+    def url(self) -> str:
+        """Give the address of this end of the line."""
+        return f"http://127.0.0.1:{self.port}"
+
     def cut(self) -> None:
         """Reset what is open and refuse what comes."""
         self._is_cut = True
@@ -95,7 +100,7 @@ class Link:
         """No more faults on new connections; those under way keep theirs."""
         self._next_fault = lambda: CLEAN
 
-    def _call(self, work: "asyncio.coroutines.Coroutine[object, object, None]") -> None:
+    def _call(self, work: Coroutine[object, object, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
     async def _listen(self) -> None:
@@ -169,7 +174,11 @@ class Link:
 
 
 def random_faults(seed: int, *, count: int, bytes_max: int) -> Callable[[], Fault]:
-    """Give `count` seeded faults (half cut the request, half the reply), then clean lines."""
+    """Give `count` seeded faults (half cut the request, half the reply), then clean lines.
+
+    Requests are cut as often in their first hundred bytes as between 4,000 and `bytes_max`:
+    small messages meet their faults too.
+    """
     source = random.Random(seed)
     left = [count]
 
@@ -178,7 +187,7 @@ def random_faults(seed: int, *, count: int, bytes_max: int) -> Callable[[], Faul
             return CLEAN
         left[0] -= 1
         if source.random() < 0.5:
-            return Fault(reset_after=source.randint(1, bytes_max))
+            return Fault(reset_after=round(bytes_max ** source.random()))
         return Fault(reply_bytes=source.randint(0, 200))
 
     return next_fault

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("wire", "records", "agent", "server", "provisioning")
+PACKAGES = ("wire", "records", "console", "agent", "server", "provisioning")
 
 # file that gets the line, line, words of the contract that must name it
 PLANTED = [
@@ -21,8 +21,10 @@ PLANTED = [
     ("server/planted.py", "import agent.views", "agent and server meet only in wire and records"),
     ("server/planted.py", "import provisioning", "nobody imports provisioning"),
     ("agent/planted.py", "import provisioning", "nobody imports provisioning"),
-    ("provisioning/planted.py", "import agent.journal", "provisioning uses only"),
-    ("provisioning/planted.py", "import agent.sync", "provisioning uses only"),
+    ("console/planted.py", "import records", "the console speaks"),
+    ("console/planted.py", "import server", "the console speaks"),
+    ("provisioning/planted.py", "import agent.journal", "provisioning uses entry points"),
+    ("provisioning/planted.py", "import agent.sync", "provisioning uses entry points"),
     ("agent/devices/planted.py", "import agent.journal", "devices know nothing"),
     ("agent/journal/planted.py", "import agent.sync", "the journal is below"),
     ("agent/web/planted.py", "import agent.sync", "pages reach the journal"),
