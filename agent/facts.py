@@ -23,7 +23,6 @@ from records.leases import Lease, LeaseWarning, NumberOffer
 from records.moment import to_ms
 from records.values import SubjectRef
 from wire import event as wire_event
-from wire.problems import Malformed
 
 WARNINGS_MS: Final = 60_000
 """How old the warning that numbers run out may be."""
@@ -57,17 +56,9 @@ class Facts:
 
     @property
     def latest_at_ms(self) -> int | None:
-        """The time of the journal's newest event."""
-        marks = self._transaction.marks
-        row = self._conn.execute(
-            "SELECT body FROM event WHERE journal = ? AND seq = ?", (marks.office, marks.head.seq)
-        ).fetchone()
-        if row is None or row[0] is None:
-            return None
-        try:
-            return wire_event.parse_time(wire_event.decode(row[0]).at)
-        except Malformed:
-            return None
+        """The latest time that any event of the journal bears: the clock may have fallen back."""
+        latest = self._transaction.marks.latest_at
+        return wire_event.parse_time(latest) if latest else None
 
     @property
     def person_key(self) -> bytes:

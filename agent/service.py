@@ -85,7 +85,7 @@ class Result(msgspec.Struct, frozen=True, array_like=True):
         )
 
 
-_encode_result = msgspec.msgpack.Encoder().encode
+_encode_result = msgspec.msgpack.Encoder(uuid_format="bytes").encode
 _decode_result = msgspec.msgpack.Decoder(Result).decode
 _encoder = msgspec.json.Encoder()
 

@@ -1,7 +1,7 @@
 """Idempotency: the same key, actor and command again gets the first answer, for 30 days.
 
 The table stands in the journal's file, so that an answer is remembered in the very transaction
-that made it true. A key is found by 8 bytes of its hash; 8 more and the command's digest decide.
+that made it true. A key is found by 8 bytes of its hash; 4 more, and 8 of the command's digest, decide.
 """
 
 from hashlib import sha256
@@ -13,7 +13,9 @@ from wire.problems import Refusal
 KEPT_S: Final = 30 * 24 * 3600
 PRUNED_MAX: Final = 2000
 """Rows deleted in one transaction: it must not make a clerk wait."""
-DIGEST_BYTES: Final = 16
+CHECK_BYTES: Final = 4
+DIGEST_BYTES: Final = 8
+"""It tells a key used twice by mistake, nothing else depends on it."""
 
 
 class Place(NamedTuple):
@@ -27,7 +29,11 @@ class Place(NamedTuple):
 def place(key: str, actor: str, digest: bytes) -> Place:
     """Name the place of (key, actor) for a command with this digest (32 bytes)."""
     named = sha256(f"{actor}\0{key}".encode()).digest()
-    return Place(int.from_bytes(named[:8], "big", signed=True), named[8:16], digest[:DIGEST_BYTES])
+    return Place(
+        int.from_bytes(named[:8], "big", signed=True),
+        named[8 : 8 + CHECK_BYTES],
+        digest[:DIGEST_BYTES],
+    )
 
 
 def find(connection: Connection, wanted: Place) -> bytes | None:
@@ -38,9 +44,9 @@ def find(connection: Connection, wanted: Place) -> bytes | None:
     for check, result in connection.execute(
         "SELECT check_, result FROM answered WHERE key = ?", (wanted.key,)
     ):
-        if check[:8] != wanted.check:
+        if check[:CHECK_BYTES] != wanted.check:
             continue
-        if check[8:] != wanted.digest:
+        if check[CHECK_BYTES:] != wanted.digest:
             raise Refusal("key-reused")
         return bytes(result)
     return None

@@ -8,7 +8,7 @@ from wire.chain import Head
 from wire.problems import Refusal
 
 OPEN = (
-    "SELECT no, head_seq, head_hash, head_bytes, writer_id, id FROM journal"
+    "SELECT no, head_seq, head_hash, head_bytes, writer_id, id, latest_at FROM journal"
     " WHERE side = ? AND state = 'open'"
 )
 
@@ -35,6 +35,7 @@ def read_marks(conn: Connection) -> Marks:
         office=office[0],
         head=head,
         head_bytes=office[3],
+        latest_at=office[6],
         delivered=Head(mark[0], mark[1]),
         delivered_bytes=mark[2],
         desk=desk[0],
@@ -55,11 +56,13 @@ def _same_as_last_event(conn: Connection, number: int, stored: Head) -> None:
 
 def write_marks(conn: Connection, before: Marks, after: Marks) -> None:
     """Store the heads that changed; once per transaction, before its COMMIT."""
-    update = "UPDATE journal SET head_seq = ?, head_hash = ?, head_bytes = ? WHERE no = ?"
+    update = (
+        "UPDATE journal SET head_seq = ?, head_hash = ?, head_bytes = ?, latest_at = ? WHERE no = ?"
+    )
     if after.head is not before.head:
-        conn.execute(update, (*after.head, after.head_bytes, after.office))
+        conn.execute(update, (*after.head, after.head_bytes, after.latest_at, after.office))
     if after.desk_head is not before.desk_head:
-        conn.execute(update, (*after.desk_head, after.desk_bytes, after.desk))
+        conn.execute(update, (*after.desk_head, after.desk_bytes, "", after.desk))
 
 
 def adopt(conn: Connection, identity: Identity) -> None:

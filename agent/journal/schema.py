@@ -31,6 +31,7 @@ STEPS: Final[Sequence[Sequence[str]]] = (
              head_seq INTEGER NOT NULL,
              head_hash BLOB NOT NULL,
              head_bytes INTEGER NOT NULL,
+             latest_at TEXT NOT NULL DEFAULT '',
              UNIQUE (writer_id, id)
            ) STRICT""",
         "CREATE UNIQUE INDEX journal_open ON journal(side) WHERE state = 'open'",

@@ -32,14 +32,15 @@ DELIVERED_ROWS = 1000
 class Marks(msgspec.Struct, frozen=True):
     """Where the journals stand: numbers of rows, heads, and bytes of event text.
 
-    `office` and `desk` are the `journal.no` of the open journals, 0 before enrolment. `keys_since`
-    and other slow facts live in `meta`.
+    `office` and `desk` are the `journal.no` of the open journals, 0 before enrolment. `latest_at`
+    is the latest `at` that any event of the office journal bears, "" for none: clocks fall back.
     """
 
     pos: int = 0
     office: int = 0
     head: Head = EMPTY
     head_bytes: int = 0
+    latest_at: str = ""
     delivered: Head = EMPTY
     delivered_bytes: int = 0
     desk: int = 0
@@ -118,6 +119,7 @@ class Transaction:
             marks.office,
             head,
             marks.head_bytes + len(data),
+            marks.latest_at if event is None else max(marks.latest_at, event.at),
             marks.delivered,
             marks.delivered_bytes,
             marks.desk,

@@ -8,7 +8,7 @@ rebuild, so a rebuilt view equals one that grew.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-import msgspec
+from msgspec import MsgspecError
 
 from agent.journal.database import Connection
 from agent.journal.identity import Identity
@@ -24,7 +24,6 @@ from agent.views.visit_rows import VisitRows
 from agent.views.visit_rows import exists as visit_exists
 from records.desk_events import DossierProgressed, EventRejected, NumbersMapped
 from records.events import BODIES
-from wire import chain
 from wire import event as wire_event
 from wire.problems import Malformed, Refusal
 
@@ -86,23 +85,21 @@ class Views:
         self.project(connection, ReadEvent(source, entry.event, at_ms, body))
 
     def project(self, connection: Connection, read: ReadEvent) -> None:
-        """Change what one event touches; name it as a problem when that fails."""
-        connection.execute("SAVEPOINT view")
+        """Change what one event touches; name it as a problem when it cannot be projected.
+
+        Every step looks first and writes last, so a refusal leaves nothing half done. Should that
+        ever not hold, the exception goes on and undoes the whole job: no savepoint of its own is
+        paid for each event.
+        """
+        changes = connection.total_changes
         try:
             self._project(connection, read)
-        except (
-            Refusal,
-            Malformed,
-            LookupError,
-            TypeError,
-            ValueError,
-            msgspec.MsgspecError,
-        ) as error:
-            connection.execute("ROLLBACK TO view")
+        except (Refusal, LookupError, TypeError, ValueError, MsgspecError) as error:
+            if connection.total_changes != changes:
+                raise
             self.undone()
             place = (read.stored.journal, read.stored.seq, "projection-failed", str(error))
             connection.execute(NOTE, (*place, read.at_ms))
-        connection.execute("RELEASE view")
 
     def delivered(
         self, connection: Connection, identity: Identity, rows: Sequence[DeliveredRow], sign: int
@@ -136,13 +133,13 @@ class Views:
         counts.add(connection, read.at_ms, counts.RECEIVED)
 
     def _name(self, connection: Connection, event: StoredEvent) -> None:
-        key = stored.subject_key(chain.event_id(event.hash))
+        key = stored.subject_key(event.hash)
         connection.execute("INSERT INTO subject VALUES (?, ?)", (key, event.pos))
 
     def _told(self, connection: Connection, read: ReadEvent, subject: int | str) -> None:
         """An event about something that another event created."""
         no = self._subject_pos(connection, read.stored, subject)
-        if no is None:
+        if no is None or no >= read.stored.pos:  # a rebuild must not see what came later
             raise Refusal("dossier-unknown", str(subject))
         if read.event.kind in VISIT_ENDING:
             if not visit_exists(connection, no):
@@ -172,8 +169,8 @@ class Views:
         assert isinstance(read.body, EventRejected)  # noqa: S101 - by kind
         row = connection.execute(
             "SELECT e.pos FROM journal j JOIN event e ON e.journal = j.no"
-            " WHERE j.id = ? AND j.side = 'office' AND e.seq = ?",
-            (bytes.fromhex(read.body.journal), read.body.seq),
+            " WHERE j.id = ? AND j.side = 'office' AND e.seq = ? AND e.pos < ?",
+            (bytes.fromhex(read.body.journal), read.body.seq, read.stored.pos),
         ).fetchone()
         if row is None:
             raise LookupError(f"event {read.body.seq}")

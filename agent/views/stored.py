@@ -1,6 +1,7 @@
 """Reading events as the views need them: where they stand, and what they say."""
 
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -13,6 +14,10 @@ from wire import event as wire_event
 from wire.event import Event
 from wire.problems import Malformed, Refusal
 
+ID: Final = b"commune/id/1"
+KEY_BYTES: Final = 6
+"""Six bytes are a small integer in the file, and name one of a million subjects nearly always
+alone; the hash of the event decides."""
 COLUMNS: Final = "e.pos, e.journal, e.seq, e.hash, e.body"
 
 
@@ -83,16 +88,25 @@ def pos_of(connection: Connection, journal: int, seq: int) -> int | None:
     return int(row[0]) if row else None
 
 
-def subject_key(id_: UUID) -> int:
-    """The short form under which a subject is looked up: the id's first 8 bytes, signed."""
-    return int.from_bytes(id_.bytes[:8], "big", signed=True)
+def subject_key(hash_: bytes) -> int:
+    """The short form under which a subject is looked up, from its hash in the chain.
+
+    It is the first 6 bytes of the id (docs/protocol.md section 3): those behind are marked as a
+    UUID's, these are the digest's own.
+    """
+    return int.from_bytes(sha256(ID + hash_).digest()[:KEY_BYTES], "big")
+
+
+def key_of_id(id_: UUID) -> int:
+    """The short form of an id that somebody names."""
+    return int.from_bytes(id_.bytes[:KEY_BYTES], "big")
 
 
 def pos_of_id(connection: Connection, id_: UUID) -> int | None:
     """Position of the creating event with that id; the short form finds, the hash decides."""
     for pos, hash_ in connection.execute(
         "SELECT s.pos, e.hash FROM subject s JOIN event e ON e.pos = s.pos WHERE s.key = ?",
-        (subject_key(id_),),
+        (key_of_id(id_),),
     ):
         if chain.event_id(hash_) == id_:
             return int(pos)

@@ -16,7 +16,7 @@ VERSION: Final = 1
 
 TABLES: Final[Mapping[str, str]] = MappingProxyType(
     {
-        # key: first 8 bytes of the id of an event that others tell of.
+        # key: first 6 bytes of the id of an event that others tell of.
         "subject": """CREATE TABLE subject(
             key INTEGER NOT NULL, pos INTEGER NOT NULL, PRIMARY KEY (key, pos)
           ) STRICT, WITHOUT ROWID""",
