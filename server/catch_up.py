@@ -33,14 +33,15 @@ async def project_rest(conn: AsyncConnection, project: Projector, place: Place) 
                 .limit(BATCH_EVENTS)
             )
         ).all()
-        judged = [judge(_chained(row)) for row in rows]
+        judged = [judge(chained(row)) for row in rows]
         times = [When(row.occurred_ms, row.clock) for row in rows]
         await project_into(conn, project, place, judged, times, rows[0].received_ms)
         done = rows[-1].seq
     await conn.execute(journal.update().where(place.row).values(projected_seq=done))
 
 
-def _chained(row: object) -> ChainedEvent:
+def chained(row: object) -> ChainedEvent:
+    """Return a row of the table `event` as the chain has it."""
     seq, hash_, raw = row.seq, row.hash, row.event  # type: ignore[attr-defined]
     if raw is None:
         gone = Gone(seq, row.digest, row.day, row.kind, row.channel)  # type: ignore[attr-defined]

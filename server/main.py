@@ -19,9 +19,8 @@ import uvicorn
 from litestar import Litestar
 from litestar.datastructures import State
 from litestar.types import ControllerRouterHandler
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server import api, keys, refusals, routes_exchange
+from server import api, keys, projections, refusals, routes_exchange
 from server.access import guard
 from server.admission import Admission
 from server.config import Config
@@ -29,13 +28,11 @@ from server.context import Projector, ServerContext
 from server.rates import Rates
 from server.store.engine import SQLITE, Store, open_store
 from server.store.migrate import SchemaOlder, check, migrate
-from server.stored import StoredEvent
 from server.web.sessions import Sessions
 from wire.limits import (
     ENROLMENTS_PER_ADDRESS_A_MINUTE_MAX,
     ENROLMENTS_PER_TICKET_A_MINUTE_MAX,
 )
-from wire.plaintext import Problem
 
 KEEP_ALIVE_S = 3_700  # an idle office comes every half hour and finds its connection open
 STOP_S = 5
@@ -57,7 +54,7 @@ async def open_context(config: Config, *, project: Projector | None = None) -> S
         config=config,
         store=store,
         keys=own,
-        project=project or _projections(),
+        project=project or projections.project,
         now_ms=lambda: time.time_ns() // 1_000_000,
         random_bytes=os.urandom,
         jitter=SystemRandom(),
@@ -165,20 +162,6 @@ def _routes(module: str) -> Sequence[ControllerRouterHandler]:
         return ()
     routes: Sequence[ControllerRouterHandler] = importlib.import_module(module).ROUTES
     return routes
-
-
-def _projections() -> Projector:
-    """Return the room that projects; without it events are kept and nothing is derived."""
-    if _missing("server.projections"):
-        return _no_projection
-    project: Projector = importlib.import_module("server.projections").project
-    return project
-
-
-async def _no_projection(
-    _conn: AsyncConnection, _office_id: bytes, _events: Sequence[StoredEvent], /
-) -> list[Problem]:
-    return []
 
 
 def _missing(module: str) -> bool:

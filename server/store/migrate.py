@@ -5,8 +5,6 @@ A database that a newer program wrote is refused and left as it is.
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from pathlib import Path
 
 from alembic import command
@@ -17,10 +15,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData
 
 from server.store.engine import Store
-from server.store.tables import METADATA
+from server.store.projection_tables import PROJECTIONS
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-_PROJECTIONS = "server.store.projection_tables"
 
 
 class SchemaNewer(Exception):  # noqa: N818 - a judgement on a database
@@ -33,9 +30,7 @@ class SchemaOlder(Exception):  # noqa: N818 - a judgement on a database
 
 def metadata() -> MetaData:
     """Return the tables of the whole server, the projections' among them."""
-    if importlib.util.find_spec(_PROJECTIONS) is not None:
-        importlib.import_module(_PROJECTIONS)
-    return METADATA
+    return PROJECTIONS[0].metadata
 
 
 async def migrate(store: Store) -> str:

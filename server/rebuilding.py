@@ -1,0 +1,96 @@
+"""Build the projections anew from the events, office by office.
+
+Events are replayed in the order in which they were taken in, which is that of the feed; so what
+comes out is what was there. While one office is rebuilt its messages wait, the others go on.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server import ingest, offices, places
+from server.arrival import When
+from server.catch_up import chained
+from server.context import ServerContext
+from server.judging import judge
+from server.places import Place
+from server.store.projection_tables import PROJECTIONS
+from server.store.tables import device, event, feed, problem
+
+BATCH_EVENTS = 1_000
+
+
+async def rebuild(ctx: ServerContext) -> int:
+    """Empty the projections of every office and fill them again; return how many events."""
+    async with ctx.store.read() as conn:
+        everybody = await offices.every(conn)
+    count = 0
+    for office in everybody:
+        async with ctx.store.write() as conn:
+            count += await _office(conn, ctx, office.office_id)
+    return count
+
+
+async def _office(conn: AsyncConnection, ctx: ServerContext, office_id: bytes) -> int:
+    journals = await _journals(conn, office_id)
+    for table in PROJECTIONS:
+        await conn.execute(table.delete().where(table.c.office_id == office_id))
+    await conn.execute(
+        problem.delete().where(
+            problem.c.office_id == office_id, problem.c.code == "projection-failed"
+        )
+    )
+    batches = (
+        await conn.execute(
+            select(feed).where(feed.c.office_id == office_id).order_by(feed.c.first_position)
+        )
+    ).all()
+    count = 0
+    for batch in batches:
+        end = batch.first_seq + batch.events
+        for first in range(batch.first_seq, end, BATCH_EVENTS):
+            place = journals[batch.journal_no]
+            await _replay(conn, ctx, place, first, min(first + BATCH_EVENTS, end))
+        count += batch.events
+    return count
+
+
+async def _journals(conn: AsyncConnection, office_id: bytes) -> dict[int, Place]:
+    """Return the office's journals, their rows locked until the commit.
+
+    Locks are taken as the exchange takes them: devices, office, journals. With the office's own
+    nothing new is opened meanwhile.
+    """
+    devices = select(device.c.device_id).where(device.c.office_id == office_id)
+    await conn.execute(devices.order_by(device.c.device_id).with_for_update())
+    await offices.locked(conn, office_id)
+    found = [
+        place
+        for row in (await conn.execute(devices)).all()
+        for place in await places.journals_of(conn, office_id, row.device_id)
+    ]
+    return {place.journal_no: place for place in found}
+
+
+async def _replay(
+    conn: AsyncConnection, ctx: ServerContext, place: Place, first: int, end: int
+) -> None:
+    rows = (
+        await conn.execute(
+            select(event)
+            .where(
+                event.c.office_id == place.office_id,
+                event.c.journal_no == place.journal_no,
+                event.c.seq >= first,
+                event.c.seq < end,
+            )
+            .order_by(event.c.seq)
+        )
+    ).all()
+    judged = [judge(chained(row)) for row in rows]
+    times = [When(row.occurred_ms, row.clock) for row in rows]
+    received_ms = rows[0].received_ms
+    events = await ingest.stored_events(conn, place, judged, times, received_ms)
+    problems = await ctx.project(conn, place.office_id, events)
+    await ingest.keep_problems(conn, place, problems, received_ms)
