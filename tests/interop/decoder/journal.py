@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from .cbor_strict import Value, loads
 from .frames import inflate
-from .plaintext import EVENTS, PACKED_LIMIT, packed_size
+from .plaintext import EVENTS
 from .refused import need, refuse
 
 LAST_SEQ = 2**53 - 1
@@ -65,7 +65,6 @@ def read_events(data: bytes, head: Head | None = None) -> bytes:
     EVENTS(value)
     if not isinstance(value, dict):
         refuse("not a map")
-    need(packed_size(value) <= PACKED_LIMIT, "too large")
     match value:
         case {"first": int(first), "prev": bytes(prev), "codec": int(codec), "data": bytes(frame)}:
             events = split(inflate(frame, codec, CONTENT_LIMIT))

@@ -11,10 +11,10 @@ VERDICTS = ("ok", "gap", "fork", "unknown-journal", "quarantined", "revoked", "m
 
 HEAD = row(uint(), bstr(32))
 EVENTS = members(
-    {"first": uint(), "prev": bstr(32), "codec": uint(), "data": bstr()},
+    {"first": uint(), "prev": bstr(32), "codec": uint(), "data": bstr(most=PACKED_LIMIT)},
     {"gone": array(row(uint(), bstr(32), tstr, tstr, tstr))},
 )
-UP = members(
+_UP = members(
     {
         "v": only(1),
         "office": bstr(16),
@@ -90,18 +90,24 @@ ENROLMENT = members(
 )
 
 
+def up(value: Value) -> None:
+    """Say: an up, its events and returned events together not too large."""
+    _UP(value)
+    if isinstance(value, dict):
+        packed = sum(_packed_size(value.get(name)) for name in ("events", "returned"))
+        need(packed <= PACKED_LIMIT, "events too large")
+
+
 def read(data: bytes, shape: Shape) -> dict[Key, Value]:
     """Read a plaintext of this shape; unknown members are kept."""
     value = cbor_strict.loads(data)
     shape(value)
     if not isinstance(value, dict):
         refuse("not a map")
-    packed = sum(packed_size(value.get(name)) for name in ("events", "returned"))
-    need(packed <= PACKED_LIMIT, "events too large")
     return value
 
 
-def packed_size(events: Value) -> int:
+def _packed_size(events: Value) -> int:
     """Tell how many bytes of a message an `events` map takes for its data."""
     data = events.get("data") if isinstance(events, dict) else None
     return len(data) if isinstance(data, bytes) else 0

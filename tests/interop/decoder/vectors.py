@@ -86,7 +86,7 @@ KINDS: dict[str, Callable[[Vector], bytes]] = {
     "message": lambda v: message.open_full(
         v.payload, v.keys["direction"], v.hex("sender"), v.hex("receiver-seed")
     ),
-    "up": _plaintext(plaintext.UP),
+    "up": _plaintext(plaintext.up),
     "down": _plaintext(plaintext.DOWN),
     "enrolment": lambda v: message.open_enrolment(v.payload, v.hex("receiver-seed")),
     "statement": lambda v: statements.verify(v.payload, v.keys["name"], v.hex("key")),
