@@ -250,7 +250,6 @@ class Daemon:
             clock=self.clock,
             random=os.urandom,
             readings=Readings(derived(self.key, b"commune/opaque/1")),
-            office=self.config.office,
             office_code=self.config.office,
             sync_now=self.line.sync_now,
             devices=self._device_shapes,

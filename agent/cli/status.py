@@ -23,11 +23,10 @@ def _facts(speech: Speech, status: dict[str, Any]) -> list[tuple[str, object]]:
     line = TEXTS[f"line.{status['line']}"].pick(speech.lang)
     todo = TEXTS[f"line.{status['line']}-do"].pick(speech.lang)
     last = status["exchange"]["last_ok_at"]
-    backlog = status["backlog"]
-    waiting = str(backlog["events"] if isinstance(backlog, dict) else backlog)
-    oldest = backlog.get("oldest_age_s") if isinstance(backlog, dict) else None
-    if oldest is not None:
-        waiting += f" ({written_age(oldest, speech.lang)})"
+    waiting = str(status["backlog"])
+    oldest_age_s = status["backlog_oldest_age_s"]
+    if oldest_age_s is not None:
+        waiting += f" ({written_age(oldest_age_s, speech.lang)})"
     facts: list[tuple[str, object]] = [
         (status["office"], status["name"] or ""),
         (speech("status.line"), f"{line} {todo}"),
@@ -36,8 +35,8 @@ def _facts(speech: Speech, status: dict[str, Any]) -> list[tuple[str, object]]:
         (speech("status.delivered"), status["delivered"]),
         (speech("status.backlog"), waiting),
         (speech("status.today"), speech("status.today-counts", **status["today"])),
-        (speech("status.clock"), status["clock"]["state"]),
-        (speech("status.disk"), status["disk"]["state"]),
+        (speech("status.clock"), TEXTS[f"clock.{status['clock']['state']}"].pick(speech.lang)),
+        (speech("status.disk"), TEXTS[f"disk.{status['disk']['state']}"].pick(speech.lang)),
         (speech("status.problems"), status["problems_open"]),
     ]
     orders = "; ".join(f"{order['order']} {order['title']}" for order in status["orders"])

@@ -5,7 +5,7 @@ groups by it without anything being parsed. Between two questions only what is n
 receipt, which takes away from the front, makes the rest be counted anew.
 """
 
-from typing import Final, Literal, NamedTuple, cast
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -69,7 +69,7 @@ class WaitingCounts:
 
 def _group(kind: str | None) -> Group:
     word = (kind or "").partition(".")[0]
-    return cast("Group", word) if word in GROUPS else "other"
+    return word if word in GROUPS else "other"
 
 
 def _recorded(connection: Connection, seq: int) -> int:

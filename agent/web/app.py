@@ -61,7 +61,7 @@ def create_web(parts: Parts, keep_alive_s: float | None = None) -> ASGIApp:
     given = {
         "parts": parts,
         "office": Office(parts),
-        "templates": Templates(parts.office),
+        "templates": Templates(lambda: parts.board.snapshot().name),
         "sign_in": login.SignIn(parts),
     }
     stream = stream_route(parts) if keep_alive_s is None else stream_route(parts, keep_alive_s)

@@ -29,7 +29,7 @@ Given = NamedDependency[SkipValidation[T]]
 class Parts:
     """Everything the routes use.
 
-    `office`: the name that stands on the pages; `office_code`: the agency code in reports.
+    `office_code`: the agency code in reports.
     `random(n)`: n bytes nobody can foretell. `rebuild()`: builds the views anew, returns the
     number of events. `backup(path)`: copies the journal, returns the bytes written.
     """
@@ -41,7 +41,6 @@ class Parts:
     clock: Clock
     random: Callable[[int], bytes]
     readings: Readings
-    office: str
     office_code: str
     sync_now: Callable[[], None]
     devices: Callable[[], Sequence[DeviceShape]]

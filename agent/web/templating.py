@@ -1,6 +1,7 @@
 """Pages out of templates: every value is escaped, a missing one is an error."""
 
 import hashlib
+from collections.abc import Callable
 from importlib import resources
 from typing import Any, Final
 
@@ -21,7 +22,8 @@ STATIC: Final[dict[str, str]] = {
 class Templates:
     """The templates of the pages, and the files they need, read once."""
 
-    def __init__(self, office: str) -> None:
+    def __init__(self, office: Callable[[], str]) -> None:
+        """`office()`: the name that stands on every page, as the province last gave it."""
         self._office = office
         folder = resources.files("agent.web").joinpath("static")
         self.files = {name: folder.joinpath(name).read_bytes() for name in STATIC}
@@ -39,7 +41,7 @@ class Templates:
         """Fill in a template."""
         text = self._environment.get_template(name).render(
             lang=lang,
-            office=self._office,
+            office=self._office(),
             assets=self._assets,
             t=lambda key: TEXTS[key].pick(lang),
             **values,

@@ -131,7 +131,6 @@ async def make_parts(
         clock=clock,
         random=random.randbytes,
         readings=Readings(random.randbytes(32)),
-        office="Xã Ứng Hòa",
         office_code="H26.107",
         sync_now=lambda: synced.append(1),
         devices=lambda: [DeviceShape("door", "barcode", "ready", 12)],
