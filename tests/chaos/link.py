@@ -173,19 +173,15 @@ class Link:
             sink.write_eof()
 
 
-def random_faults(seed: int, *, count: int, bytes_max: int) -> Callable[[], Fault]:
-    """Give `count` seeded faults (half cut the request, half the reply), then clean lines.
+def random_faults(seed: int, *, bytes_max: int) -> Callable[[], Fault]:
+    """Give seeded faults without end: half cut the request, half the reply.
 
-    Requests are cut as often in their first hundred bytes as between 4,000 and `bytes_max`:
-    small messages meet their faults too.
+    Requests are cut as often in their first hundred bytes as in the rest up to `bytes_max`: small
+    messages meet their faults too. `struck` counts those that did.
     """
     source = random.Random(seed)
-    left = [count]
 
     def next_fault() -> Fault:
-        if left[0] == 0:
-            return CLEAN
-        left[0] -= 1
         if source.random() < 0.5:
             return Fault(reset_after=round(bytes_max ** source.random()))
         return Fault(reply_bytes=source.randint(0, 200))

@@ -1,12 +1,17 @@
 """A province and an office as real processes, driven only through what outsiders rely on."""
 
-import contextlib
+import atexit
+import functools
+import http.client
 import json
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +23,8 @@ import httpx
 
 BIN = Path(sys.executable).parent
 READY_S = 30
+STOP_S = 15
+LOG_CHARS = 4000
 
 
 def free_port() -> int:
@@ -29,7 +36,7 @@ def free_port() -> int:
 
 
 def environment() -> dict[str, str]:
-    """Give the children a small environment: English messages, warnings as errors."""
+    """Give the children a small environment: English messages, what they print at once."""
     keep = {
         name: os.environ[name]
         for name in ("PATH", "HOME", "COVERAGE_PROCESS_START")
@@ -38,20 +45,80 @@ def environment() -> dict[str, str]:
     return keep | {"COMMUNE_LANG": "en", "PYTHONUNBUFFERED": "1"}
 
 
+@functools.cache
+def _template() -> Path:
+    """Make one whole sandbox for this process of tests: copies of it are other worlds.
+
+    A copy is a province and an office of its own (nobody ever meets the other copies), in a
+    hundredth of the time that keys, tickets and the users' PINs take.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="commune-world-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    words = ["sandbox", "--dir", str(folder / "w"), "--create-only", "--no-devices", "--json"]
+    ports = ["--server-port", str(free_port()), "--agent-port", str(free_port())]
+    made = subprocess.run(
+        [str(BIN / "commune-provision"), *words, *ports],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        timeout=90,
+        check=False,
+    )
+    assert made.returncode == 0, made.stderr + made.stdout
+    (folder / "facts.json").write_text(made.stdout.strip().splitlines()[-1])
+    return folder
+
+
+def set_value(file: Path, key: str, value: str) -> None:
+    """Change one `key = "value"` line of a settings file."""
+    text, count = re.subn(rf'(?m)^{key} = "[^"]*"', f'{key} = "{value}"', file.read_text())
+    assert count == 1, f"{file} has no line for {key}"
+    file.write_text(text)
+
+
 @dataclass
 class Program:
-    """One long-running process of ours, its log kept beside it."""
+    """One long-running process of ours, its log kept beside it.
+
+    `tracer`: words that stand before the program's own, to run it under another one.
+    """
 
     argv: Sequence[str]
     log: Path
+    port: int
+    tracer: Sequence[str] = ()
     process: "subprocess.Popen[bytes] | None" = None
 
     def start(self) -> None:
         """Start it; its output is appended to the log."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                self.argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment()
+                [*self.tracer, *self.argv],
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                env=environment(),
             )
+
+    def await_ready(self) -> bool:
+        """Wait until `/healthz` answers; False when the process ended before that."""
+        until = time.monotonic() + READY_S
+        while time.monotonic() < until:
+            assert self.process is not None
+            if self.process.poll() is not None:
+                return False
+            if self._is_healthy():
+                return True
+            # Another process's readiness cannot be awaited, only asked for.
+            time.sleep(0.02)
+        raise AssertionError(f"{self.argv[0]} does not answer: {self.tail()}")
+
+    def await_end(self, timeout_s: float = STOP_S) -> int:
+        """Wait until the process has ended by itself; give its exit code."""
+        assert self.process is not None
+        code = self.process.wait(timeout_s)
+        self.process = None
+        return code
 
     def kill(self) -> None:
         """Pull the plug."""
@@ -61,70 +128,75 @@ class Program:
         """Ask it to stop and give its exit code."""
         return self._end(signal.SIGTERM)
 
+    def tail(self) -> str:
+        """Give the end of the log."""
+        return self.log.read_text(errors="replace")[-LOG_CHARS:]
+
     @property
     def pid(self) -> int:
         """Give the process id while it runs."""
         assert self.process is not None
         return self.process.pid
 
+    @property
+    def is_running(self) -> bool:
+        """Tell whether the process runs."""
+        return self.process is not None and self.process.poll() is None
+
     def _end(self, number: signal.Signals) -> int:
         if self.process is None:
             return 0
         self.process.send_signal(number)
-        code = self.process.wait(15)
-        self.process = None
-        return code
+        return self.await_end()
+
+    def _is_healthy(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
 
 
 @dataclass
 class World:
     """A sandbox that was only created: its server and its first agent run under the test.
 
-    Through `link_port` the agent may be told another address than the server's own.
+    Through `province_url` the agent may be told another address than the server's own.
     """
 
     folder: Path
     server_port: int = field(default_factory=free_port)
     agent_port: int = field(default_factory=free_port)
-    link_port: int | None = None
+    province_url: str | None = None
 
     def __enter__(self) -> Self:
-        argv = [
-            str(BIN / "commune-provision"),
-            "sandbox",
-            "--dir",
-            str(self.folder),
-            "--create-only",
-            "--json",
-        ]
-        argv += [
-            "--no-devices",
-            "--server-port",
-            str(self.server_port),
-            "--agent-port",
-            str(self.agent_port),
-        ]
-        if self.link_port is not None:
-            argv += ["--server-url", f"http://127.0.0.1:{self.link_port}"]
-        made = subprocess.run(
-            argv, capture_output=True, text=True, env=environment(), timeout=90, check=False
-        )
-        assert made.returncode == 0, made.stderr + made.stdout
-        self.facts: dict[str, Any] = json.loads(made.stdout.strip().splitlines()[-1])
+        template = _template()
+        shutil.copytree(template / "w", self.folder, dirs_exist_ok=True)
+        self.facts: dict[str, Any] = json.loads((template / "facts.json").read_text())
         assert self.facts["ready"] is False
         self.office: dict[str, Any] = self.facts["agents"][0]
+        self.home = self.folder / "agents" / self.office["office"]
+        self.config = self.home / "agent.toml"
+        self.data = self.home / "data"
+        self.database = self.data / "journal.db"
+        self.socket = self.home / "agent.sock"
+        set_value(self.config, "url", self.province_url or self.server_url)
+        set_value(self.config, "listen", f"127.0.0.1:{self.agent_port}")
+        server_toml = self.folder / "server" / "server.toml"
+        set_value(server_toml, "listen", f"127.0.0.1:{self.server_port}")
+        set_value(server_toml, "public_url", self.server_url)
         self.server = Program(
-            [
-                str(BIN / "commune-server"),
-                "--config",
-                str(self.folder / "server" / "server.toml"),
-                "run",
-            ],
+            [str(BIN / "commune-server"), "--config", str(server_toml), "run"],
             self.folder / "server.log",
+            self.server_port,
         )
         self.agent = Program(
-            [str(BIN / "commune-agent"), "--config", self.office["config"], "run"],
+            [str(BIN / "commune-agent"), "--config", str(self.config), "run"],
             self.folder / "agent.log",
+            self.agent_port,
         )
         return self
 
@@ -145,31 +217,26 @@ class World:
     def start_server(self) -> None:
         """Start the province and wait until it answers."""
         self.server.start()
-        self._await_health(f"{self.server_url}/healthz", self.server)
+        assert self.server.await_ready(), self.server.tail()
 
     def start_agent(self) -> None:
         """Start the office and wait until it answers."""
         self.agent.start()
-        self._await_health(f"http://127.0.0.1:{self.agent_port}/healthz", self.agent)
+        assert self.agent.await_ready(), self.agent.tail()
 
-    def _await_health(self, url: str, program: Program) -> None:
-        until = time.monotonic() + READY_S
-        while time.monotonic() < until:
-            assert program.process is not None
-            assert program.process.poll() is None, program.log.read_text()[-4000:]
-            with contextlib.suppress(httpx.TransportError):
-                if httpx.get(url, timeout=1).status_code == 200:
-                    return
-            # Another process's readiness cannot be awaited, only asked for.
-            time.sleep(0.05)
-        raise AssertionError(f"{url} does not answer: {program.log.read_text()[-4000:]}")
+    def start_both(self) -> None:
+        """Start province and office side by side."""
+        self.server.start()
+        self.agent.start()
+        assert self.server.await_ready(), self.server.tail()
+        assert self.agent.await_ready(), self.agent.tail()
 
     def run(
         self, *words: str, stdin: bytes = b"", timeout: float = 120
     ) -> "subprocess.CompletedProcess[bytes]":
         """Run a `commune-agent` command against this office."""
         return subprocess.run(
-            [str(BIN / "commune-agent"), "--config", self.office["config"], *words],
+            [str(BIN / "commune-agent"), "--config", str(self.config), *words],
             input=stdin,
             capture_output=True,
             env=environment(),
@@ -177,38 +244,54 @@ class World:
             check=False,
         )
 
-    def submit(self, commands: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Submit commands as NDJSON and give the results in order."""
-        lines = b"".join(
-            json.dumps(command, ensure_ascii=False).encode() + b"\n" for command in commands
+    def open_producer(self) -> "subprocess.Popen[bytes]":
+        """Start `submit -` with both ends in the test's hands."""
+        return subprocess.Popen(
+            [str(BIN / "commune-agent"), "--config", str(self.config), "submit", "-"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment(),
         )
-        done = self.run("submit", "-", stdin=lines)
+
+    def submit(self, commands: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Submit commands as NDJSON; give the results in order, as many as came."""
+        done = self.run("submit", "-", stdin=b"".join(map(as_line, commands)))
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     def sync(self, wait_s: int = 60) -> dict[str, Any]:
         """Wait until everything is delivered."""
         done = self.run("sync", "--wait", str(wait_s), "--json", timeout=wait_s + 30)
-        assert done.returncode == 0, (done.stdout, done.stderr, self.agent.log.read_text()[-3000:])
+        assert done.returncode == 0, (done.stdout, done.stderr, self.agent.tail())
         result: dict[str, Any] = json.loads(done.stdout)
         return result
 
     def status(self) -> dict[str, Any]:
         """Give `status --json`."""
-        done = self.run("status", "--json")
-        assert done.returncode == 0, done.stderr
-        result: dict[str, Any] = json.loads(done.stdout)
-        return result
+        return self._json("status", "--json")
 
-    def feed(self) -> list[dict[str, Any]]:
-        """Read the whole event feed of the province, as an integrator does."""
-        return list(self._feed_pages())
+    def await_status(self, timeout_s: float = 30, **wanted: object) -> dict[str, Any]:
+        """Ask for the status until its members are as wanted."""
+        until = time.monotonic() + timeout_s
+        while time.monotonic() < until:
+            status = self.status()
+            if all(status[name] == value for name, value in wanted.items()):
+                return status
+        raise AssertionError(f"{wanted} did not come: {status}")
 
-    def _feed_pages(self) -> Iterator[dict[str, Any]]:
-        after = ""
+    def verify(self) -> dict[str, Any]:
+        """Check the whole journal; it must be sound."""
+        return self._json("verify", "--json")
+
+    def feed(self, after: str = "") -> list[dict[str, Any]]:
+        """Read the event feed of the province to its end, as an integrator does."""
+        return list(self._feed_pages(after))
+
+    def _feed_pages(self, after: str) -> Iterator[dict[str, Any]]:
         while True:
             answer = httpx.get(
                 f"{self.server_url}/v1/events",
-                params={"after": after, "limit": 500} if after else {"limit": 500},
+                params={"after": after, "limit": "500"} if after else {"limit": "500"},
                 headers={"Authorization": f"Bearer {self.facts['feed_token']}"},
                 timeout=30,
             )
@@ -226,10 +309,21 @@ class World:
             headers={"Authorization": f"Bearer {self.facts['reports_token']}"},
             timeout=30,
         )
-        answer.raise_for_status()
+        assert answer.status_code == 200, (answer.text, self.server.tail())
         result: dict[str, Any] = answer.json()
         return result
 
     def reconciliation(self) -> dict[str, Any]:
         """Compare both sides of this office, as the province sees it."""
         return self.report(f"/v1/reconciliation/{self.office['office']}")
+
+    def _json(self, *words: str) -> dict[str, Any]:
+        done = self.run(*words)
+        assert done.returncode == 0, (done.stdout, done.stderr, self.agent.tail())
+        result: dict[str, Any] = json.loads(done.stdout)
+        return result
+
+
+def as_line(command: dict[str, Any]) -> bytes:
+    """Write one command as a line of NDJSON."""
+    return json.dumps(command, ensure_ascii=False).encode() + b"\n"
