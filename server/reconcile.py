@@ -114,6 +114,22 @@ def usual_span(today: date) -> tuple[date, date]:
     return today - timedelta(days=DAYS_COUNTED - 1), today
 
 
+async def agreed_days(
+    conn: AsyncConnection, office_id: bytes, journal_no: int
+) -> list[DayRow] | None:
+    """Return the day list of a journal at the head the province holds.
+
+    It ends with the day of the office's newest report. None when that report does not agree with
+    what the province held at its place, or there is none.
+    """
+    journals = await _journals(conn, office_id)
+    item = next((item for item in journals if item.journal_no == journal_no), None)
+    told = None if item is None else await _told(conn, item)
+    if item is None or item.report is None or told is None or told.office != told.province:
+        return None
+    return await _own(conn, item, item.head_seq, item.report.generated_at[:10])
+
+
 async def _journals(conn: AsyncConnection, office_id: bytes) -> list[_Journal]:
     own = (device.c.office_id == journal.c.office_id) & (device.c.device_id == journal.c.device_id)
     told = (report_table.c.office_id == journal.c.office_id) & (
@@ -171,15 +187,7 @@ async def _told(conn: AsyncConnection, item: _Journal) -> _Told | None:
         return None
     last_day = report.generated_at[:10]
     try:
-        own = await day_tally.rows(
-            conn,
-            item.office_id,
-            item.journal_no,
-            up_to_seq=report.delivered_seq,
-            held_seq=item.head_seq,
-            last_day=last_day,
-            marks=partial(event_mark, item.device_id, item.journal_id),
-        )
+        own = await _own(conn, item, report.delivered_seq, last_day)
     except ValueError:
         return None  # generated_at names no day
     first_day = usual_span(date.fromisoformat(last_day))[0].isoformat()
@@ -188,6 +196,21 @@ async def _told(conn: AsyncConnection, item: _Journal) -> _Told | None:
     if item.days is not None and days_digest(item.days).hex() == report.days_digest:
         return _Told(list(item.days), own, first_day)
     return None
+
+
+async def _own(
+    conn: AsyncConnection, item: _Journal, up_to_seq: int, last_day: str
+) -> list[DayRow]:
+    """Return our own day list of a journal. Raises ValueError for a day that is none."""
+    return await day_tally.rows(
+        conn,
+        item.office_id,
+        item.journal_no,
+        up_to_seq=up_to_seq,
+        held_seq=item.head_seq,
+        last_day=last_day,
+        marks=partial(event_mark, item.device_id, item.journal_id),
+    )
 
 
 async def _held(

@@ -1,0 +1,97 @@
+"""Sync reports for the central server: a page of them, or those of one office with their days."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+from sqlalchemy import and_, or_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from records.sync_report import DayReport, OfficeReport
+from server import cursors, reconcile
+from server.config import Config
+from server.offices import Office
+from server.standing import STANDINGS, Standing, read
+from server.store.tables import device, journal, office
+from wire.digests import DayRow, days_digest
+
+CURSOR: Final = "reports"
+
+
+class ReportPage(Struct, frozen=True, kw_only=True):
+    """The answer of `/v1/sync-reports`; `next` is None behind the last page."""
+
+    reports: tuple[OfficeReport, ...]
+    next: str | None
+
+
+class Place(NamedTuple):
+    """Behind which row a page begins."""
+
+    code: str
+    journal_id: bytes
+
+
+def place_of(cursor: str | None) -> Place | None:
+    """Return the place a cursor names. Raises Refusal field-invalid."""
+    if cursor is None:
+        return None
+    return msgspec.convert(cursors.read(cursor, CURSOR, tuple[str, bytes]), Place)
+
+
+async def page(
+    conn: AsyncConnection,
+    config: Config,
+    now_ms: int,
+    *,
+    after: Place | None,
+    limit: int,
+    changed_since_ms: int | None,
+) -> ReportPage:
+    """Return up to `limit` reports behind a place, ordered by office and journal.
+
+    With `changed_since_ms` only of offices that were heard at that moment or later.
+    """
+    query = STANDINGS.limit(limit + 1)
+    if after is not None:
+        same = and_(office.c.code == after.code, journal.c.journal_id > after.journal_id)
+        query = query.where(or_(office.c.code > after.code, same))
+    if changed_since_ms is not None:
+        query = query.where(device.c.seen_ms >= changed_since_ms)
+    rows = (await conn.execute(query)).all()
+    reports = tuple(read(row, config, now_ms).report for row in rows[:limit])
+    following = None
+    if len(rows) > limit:
+        last = rows[limit - 1]
+        following = cursors.write(CURSOR, last.code, last.journal_id)
+    return ReportPage(reports=reports, next=following)
+
+
+async def of_office(
+    conn: AsyncConnection, config: Config, now_ms: int, chosen: Office
+) -> list[Standing]:
+    """Return how each active journal of an office stands."""
+    query = STANDINGS.where(office.c.office_id == chosen.office_id)
+    return [read(row, config, now_ms) for row in await conn.execute(query)]
+
+
+async def with_days(conn: AsyncConnection, standing: Standing) -> OfficeReport:
+    """Return a report with the days it speaks of, when both sides count them alike."""
+    rows = await reconcile.agreed_days(conn, standing.office_id, standing.journal_no)
+    if rows is None:
+        return standing.report
+    digest = days_digest(rows).hex()
+    return replace(standing.report, days=tuple(map(_day, rows)), days_digest=digest)
+
+
+def _day(row: DayRow) -> DayReport:
+    return DayReport(
+        day=row.day,
+        kind=row.kind,
+        channel=row.channel,
+        count=row.count,
+        digest=row.digest.hex(),
+    )
