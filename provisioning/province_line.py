@@ -29,8 +29,8 @@ PROBLEM_TYPE = "application/problem+json"
 class Later(Refusal):
     """The province asks to come again after `retry_after_s` seconds."""
 
-    def __init__(self, code: str, detail: str, retry_after_s: int) -> None:
-        super().__init__(code, detail)
+    def __init__(self, code: str, retry_after_s: int) -> None:
+        super().__init__(code, f"Retry-After: {retry_after_s} s")
         self.retry_after_s = retry_after_s
 
 
@@ -44,10 +44,9 @@ class Answer(NamedTuple):
 
 
 class _Problem(Struct, frozen=True):
-    """What of a problem document is read."""
+    """What of a problem document is read: our own catalogue has the texts in both languages."""
 
     code: str
-    detail: str = ""
 
 
 class ProvinceLine:
@@ -131,5 +130,5 @@ def _read(answer: Answer, wanted: str) -> bytes:
         raise Refusal("server-error") from error
     code = problem.code if problem.code in CATALOGUE else "server-error"
     if answer.status in (429, 503) and answer.retry_after_s is not None:
-        raise Later(code, problem.detail, answer.retry_after_s)
-    raise Refusal(code, problem.detail)
+        raise Later(code, answer.retry_after_s)
+    raise Refusal(code)

@@ -94,11 +94,12 @@ class OfficeWork:
 
     async def marks(self) -> Marks:
         """Return how far the office is. Raises WorkFailed."""
-        return msgspec.convert(await self._status(), Marks)
+        status = _good(await self._ask(self._socket, "GET", "/api/status"))
+        return msgspec.convert(status, Marks)
 
     async def door_is_ready(self) -> bool:
         """Tell whether the office has its scanner open."""
-        devices = (await self._status())["devices"]
+        devices = _good(await self._ask(self._socket, "GET", "/api/devices"))["items"]
         return any(d["name"] == "door" and d["state"] == "ready" for d in devices)
 
     async def reconciled(self) -> Reconciled:
@@ -116,9 +117,6 @@ class OfficeWork:
             province=province[0],
             hash=province[1],
         )
-
-    async def _status(self) -> Any:
-        return _good(await self._ask(self._socket, "GET", "/api/status"))
 
     async def _newest_visit(self) -> Any:
         items = _good(await self._ask(self._socket, "GET", "/api/visits?limit=1"))["items"]
