@@ -112,7 +112,6 @@ async def make_parts(
     """The rooms behind the door."""
     await journal.write(stock)
     service = Service(journal, views, clock, random.randbytes)
-    await service.start()
 
     async def report() -> Any:
         return {"office": "H26.107", "head_seq": journal.head.seq}
