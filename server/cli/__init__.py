@@ -19,6 +19,7 @@ MODULES: Final[Mapping[str, str]] = {
     "run": "server.cli.serving",
     "migrate": "server.cli.serving",
     "verify": "server.cli.checking",
+    "rebuild": "server.cli.checking",
     "backup": "server.cli.checking",
     "offices": "server.cli.offices",
     "publish": "server.cli.publish",
