@@ -65,7 +65,7 @@ def read(data: bytes, province_code: str | None) -> tuple[OfficeRow, ...]:
             if not wrong:
                 found.append(_row(rows.line_num, cells))
     except csv.Error:
-        errors.append(RowError(rows.line_num, "", _TEXTS["office-list.not-csv"]))
+        errors.append(RowError(rows.reader.line_num, "", _TEXTS["office-list.not-csv"]))
     errors += _repeated(found)
     if not errors and not found:
         errors.append(RowError(1, "", _TEXTS["office-list.empty"]))

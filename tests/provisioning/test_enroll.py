@@ -92,7 +92,7 @@ def test_a_ticket_travels_as_a_file_with_the_province_beside_it(
     province: RunningProvince, tmp_path: Path
 ) -> None:
     stick = tmp_path / "stick"
-    words = ["--config", province.config, "--out", stick, "--auto-approve", "--json"]
+    words = ["--auto-approve", "--json", "--config", str(province.config), "--out", str(stick)]
     issued = json.loads(provision("ticket", "H26.107", *words).stdout)
     assert Path(issued["file"]) == stick / "H26.107.ticket"
     assert (stick / "province.cose").exists()

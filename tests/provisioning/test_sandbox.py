@@ -67,7 +67,7 @@ def test_create_only_leaves_everything_ready_to_be_started(tmp_path: Path) -> No
     (agent,) = facts["agents"]
     assert set(agent) == {"office", "office_id", "name", "url", "config", "socket", "users"}
     assert (agent["office"], agent["name"]) == ("H26.107", "Xã Ứng Hòa")
-    assert UUID(agent["office_id"])
+    assert str(UUID(agent["office_id"])) == agent["office_id"]
     assert agent["config"] == str(folder / "agents/H26.107/agent.toml")
     assert agent["socket"] == str(folder / "agents/H26.107/agent.sock")
     clerk = agent["users"][0]
