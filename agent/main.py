@@ -29,6 +29,7 @@ from agent.journal import Journal, Transaction, backup
 from agent.journal.transaction import get_meta
 from agent.keys import Enrolment
 from agent.locks import DataLock
+from agent.memory import give_back
 from agent.notify import Notifier
 from agent.service import KEYS_SINCE, Service
 from agent.status import Live, Status, StatusBoard
@@ -63,6 +64,7 @@ def run(config: Config) -> int:
     Refusals to start are told on stderr with what to do: 4 wrong key or damaged journal, 1 newer
     schema or another daemon, 2 an address that cannot be listened on.
     """
+    give_back()
     try:
         with DataLock(config.data_dir):
             return asyncio.run(_run(config, os.environ))
@@ -160,7 +162,6 @@ class Daemon:
         """Serve until `stop` is set."""
         keys_since = await self.journal.read(partial(get_meta, key=KEYS_SINCE))
         service = Service(self.journal, self.views, self.clock, os.urandom, keys_since)
-        await service.start()
         parts = self._parts(service)
         intake = self._intake(service, parts)
         self.manager = DeviceManager(self._device_configs(), self._shell(intake))

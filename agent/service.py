@@ -113,20 +113,16 @@ class Service:
         self._random = random
         self._keys_since = keys_since
         self._stamp = (-1, "")
-        self._newest_ms = 0
 
     @property
     def today(self) -> date:
-        """Today in office time: the clock's day, or the newest event's when that is later.
+        """Today in office time: the clock's day, or the latest event's when that is later.
 
         A clock back at 1970 must not put every date of birth into the future.
         """
-        return office_day(max(self._clock.now_ms(), self._newest_ms))
-
-    async def start(self) -> None:
-        """Look once at the newest event."""
-        newest_ms = await self._journal.write(lambda t: self._facts.at(t).latest_at_ms)
-        self._newest_ms = newest_ms or 0
+        latest = self._journal.marks.latest_at
+        day = office_day(self._clock.now_ms())
+        return max(day, date.fromisoformat(latest[:10])) if latest else day
 
     async def submit(self, submission: Submission, actor: str | None = None) -> Result:
         """Decide and record one command; return when that is durable.

@@ -1,7 +1,7 @@
 """How the agent is: one frozen value that page, command line, sync report and systemd all read."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any, Literal
 
 import msgspec
@@ -127,7 +127,7 @@ class StatusBoard:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    async def subscribe(self) -> AsyncIterator[Status]:
+    async def subscribe(self) -> AsyncGenerator[Status, None]:
         """The status now, and again whenever it changed; a slow reader skips what it missed."""
         while True:
             changed = self._changed

@@ -1,7 +1,8 @@
 """Idempotency: the same key, actor and command again gets the first answer, for 30 days.
 
 The table stands in the journal's file, so that an answer is remembered in the very transaction
-that made it true. A key is found by 8 bytes of its hash; 4 more, and 8 of the command's digest, decide.
+that made it true. A key is found by 8 bytes of its hash; 4 more bytes of it, and 8 of the command's
+digest, decide.
 """
 
 from hashlib import sha256

@@ -28,7 +28,7 @@ CHECKPOINT_PAGES: Final = 2000
 """16 MB of WAL before it is folded in: half the syncs of the default, still quick to recover."""
 WAL_BYTES_MAX: Final = 64 << 20
 """A WAL that grew under a long reader is cut back to this."""
-CACHE_WRITER_KIB: Final = 16_384
+CACHE_WRITER_KIB: Final = 8_192
 """Holds the inner pages of every index of a million events, so that a commit reads nothing."""
 CACHE_READER_KIB: Final = 4_096
 BUSY_MS: Final = 5_000

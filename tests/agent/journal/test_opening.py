@@ -1,5 +1,6 @@
 """Opening: what is refused, and that a refusal changes nothing."""
 
+import asyncio
 import hashlib
 import os
 import shutil
@@ -36,8 +37,8 @@ def fingerprint(directory: Path) -> dict[str, str]:
     }
 
 
-async def test_a_new_file_is_private_encrypted_and_durable(file: Path) -> None:
-    await written(file)
+def test_a_new_file_is_private_and_encrypted(file: Path) -> None:
+    asyncio.run(written(file))
     assert file.stat().st_mode & 0o777 == 0o600
     content = file.read_bytes()
     assert not content.startswith(b"SQLite format 3")
@@ -99,11 +100,11 @@ async def test_a_key_of_another_length_is_refused(file: Path) -> None:
         await opened(file, key=b"short")
 
 
-async def test_a_file_that_is_no_database_is_refused_and_kept(file: Path) -> None:
+def test_a_file_that_is_no_database_is_refused_and_kept(file: Path) -> None:
     file.write_bytes(os.urandom(20_000))
     before = fingerprint(file.parent)
     with pytest.raises(Refusal) as refused:
-        await opened(file)
+        asyncio.run(opened(file))
     assert refused.value.type.exit == 4
     assert fingerprint(file.parent) == before
 

@@ -1,0 +1,257 @@
+"""How the agent is: figures from one moment, one board, everybody reads it."""
+
+import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import pytest
+
+from agent import day_end, figures, rounds
+from agent.config import parse
+from agent.figures import Figures, disk_state, province_of
+from agent.journal import Transaction
+from agent.status import Live, Status, StatusBoard, sentence
+from records.sync_report import ClockReport, DeviceReport
+from tests.agent.office import Office
+from tests.agent.world import FakeClock, chained, desk_event
+from wire.digests import days_digest
+
+TOML = 'office = "H26.107"\ndata_dir = "."\n[province]\nurl = "http://127.0.0.1:1"\n'
+HOUR_MS = 3_600_000
+
+
+@pytest.fixture
+def made(office: Office, clock: FakeClock) -> Figures:
+    return Figures(
+        config=parse(TOML, office.journal.path.with_name("agent.toml")),
+        journal=office.journal,
+        views=office.views,
+        clock=clock,
+        agent="1.0.0",
+        goodput_bytes_s=lambda: 4100,
+        devices=lambda: [DeviceReport(name="door", driver="barcode", state="ready")],
+    )
+
+
+def a_status(**changes: Any) -> Status:
+    first = Status(
+        office="H26.107", name="Xã", province="H26", agent="1", generated_at="",
+        clock=ClockReport(state="trusted"),
+    )  # fmt: skip
+    return msgspec.structs.replace(first, **changes)
+
+
+def board_of(office: Office) -> StatusBoard:
+    journal = office.journal
+
+    def live() -> Live:
+        return Live(journal.head.seq, journal.delivered.seq, journal.backlog_bytes, True)
+
+    return StatusBoard(a_status(), live)
+
+
+async def log_exchange(office: Office, error: str | None, up: int = 100) -> None:
+    def job(transaction: Transaction) -> None:
+        transaction.conn.execute(
+            "INSERT INTO exchange(at_ms, ok, error, bytes_up, bytes_down, took_ms)"
+            " VALUES (?, ?, ?, ?, ?, 1)",
+            (transaction.now_ms, error is None, error, up, up // 2),
+        )
+
+    await office.journal.write(job)
+
+
+async def test_the_report_is_of_one_moment_and_its_digest_that_of_its_days(
+    office: Office, made: Figures, clock: FakeClock
+) -> None:
+    await office.receive()
+    await office.check_in()
+    await office.journal.write(lambda t: t.set_delivered(t.head, t.now_ms))
+    await office.receive()
+    clock.advance(HOUR_MS)
+    collected = await made.collect()
+    report = collected.report
+    assert (report.head_seq, report.delivered_seq) == (3, 2)
+    assert (report.backlog.events, report.backlog.oldest_age_s) == (1, 3600)
+    assert report.backlog.bytes == office.journal.backlog_bytes
+    assert report.days_digest == days_digest(collected.days).hex()
+    assert [(row.kind, row.channel, row.count) for row in collected.days] == [
+        ("dossier.received", "direct", 1), ("visit.checked_in", "", 1),
+    ]  # fmt: skip
+    assert (report.numbers.left_today, report.numbers.book_next) == (9997, 3)
+    assert str(report.numbers.leased_until) == "2027-01-31"
+    assert report.exchange.goodput_bytes_s == 4100
+    assert report.devices[0].name == "door"
+    assert report.catalogue is not None
+    assert msgspec.json.decode(msgspec.json.encode(report))["backup_age_s"] is None
+    assert (await made.sync_report()).office_id.count("-") == 4
+
+
+async def test_the_days_follow_the_delivered_mark_both_ways(office: Office, made: Figures) -> None:
+    heads = []
+    for _ in range(3):
+        await office.receive()
+        heads.append(office.journal.head)
+    counted = []
+    for head in (heads[2], heads[0], heads[1]):
+        await office.journal.write(lambda t, head=head: t.set_delivered(head, t.now_ms))  # type: ignore[misc]
+        counted.append([row.count for row in (await made.collect()).days])
+    assert counted == [[3], [1], [2]]
+
+
+async def test_the_last_error_stands_until_an_exchange_works(
+    office: Office, made: Figures, clock: FakeClock
+) -> None:
+    await log_exchange(office, None)
+    clock.advance(25 * HOUR_MS)
+    await log_exchange(office, "line-down")
+    exchange = (await made.read()).exchange
+    assert (exchange.last_error, exchange.count_24h, exchange.bytes_up_24h) == ("line-down", 1, 100)
+    await log_exchange(office, None)
+    assert (await made.read()).exchange.last_error is None
+    assert (await made.read()).exchange.last_failed_at is not None
+
+
+async def test_orders_in_force_or_to_come_are_shown_and_past_ones_are_not(
+    office: Office, made: Figures
+) -> None:
+    for name, until in (("past", "2026-11-02T00:00:00+07:00"), ("now", None)):
+        body = {"order": name, "title": name, "from": "2026-11-01T00:00:00+07:00", "until": until}
+        event = desk_event("policy.set", body)
+        await office.journal.write(lambda t, e=event: t.append_desk(chained(t.desk_head, [e])))  # type: ignore[misc]
+    shown = figures.orders_shown((await made.read()).orders)
+    assert list(msgspec.to_builtins(shown)) == [
+        {"order": "now", "title": "now", "from": "2026-11-01T00:00:00+07:00", "until": None}
+    ]
+
+
+async def test_the_name_is_the_province_s_newest_word(office: Office, made: Figures) -> None:
+    assert (await made.read()).name is None
+    body: dict[str, object] = {"code": "H26.108", "name": "Xã Mới", "valid_from": "2026-12-01"}
+    profile: dict[str, object] = {"name": "Xã Ứng Hòa"}
+    for kind, content, name in (
+        ("office.recoded", body, "Xã Mới"),
+        ("office.profile", profile, "Xã Ứng Hòa"),
+    ):
+        event = desk_event(kind, content)
+        await office.journal.write(lambda t, e=event: t.append_desk(chained(t.desk_head, [e])))  # type: ignore[misc]
+        assert (await made.read()).name == name
+
+
+async def test_today_is_counted_as_it_happens(
+    office: Office, made: Figures, clock: FakeClock
+) -> None:
+    for _ in range(2):
+        result = await office.receive()
+    await office.do(type="dossier.resolve", dossier=result.code, result={"kind": "paper"})
+    await office.do(type="dossier.return", dossier=result.code, by="direct")
+    await office.check_in()
+    today = (await made.read()).today
+    assert (today.received, today.returned, today.due, today.inside) == (2, 1, 1, 1)
+    clock.advance(12 * HOUR_MS)
+    assert (await made.read()).today.overdue == 1
+    clock.advance(24 * HOUR_MS)
+    tomorrow = (await made.read()).today
+    assert (tomorrow.received, tomorrow.inside) == (0, 0)
+
+
+async def test_the_board_shows_the_heads_of_this_moment(office: Office, made: Figures) -> None:
+    board = board_of(office)
+    await office.receive()
+    status = board.snapshot()
+    assert (status.head, status.delivered, status.backlog) == (1, 0, 1)
+    await rounds.refresh(board, made, office.journal)
+    assert board.snapshot().today.received == 1
+    assert board.snapshot().journal == "6a" * 16
+
+
+async def test_subscribers_hear_of_changes_and_only_of_changes(office: Office) -> None:
+    board = board_of(office)
+    heard = board.subscribe()
+    assert (await anext(heard)).line == "not-enrolled"
+    waiting = asyncio.ensure_future(anext(heard))
+    await asyncio.sleep(0)
+    board.update(line="not-enrolled")
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    board.update(line="online")
+    assert (await waiting).line == "online"
+    await heard.aclose()
+
+
+@pytest.mark.parametrize("line", ["online", "offline", "tls", "not-enrolled"])
+def test_systemd_s_line_says_the_state_and_what_waits(line: Any) -> None:
+    said = sentence(a_status(line=line, head=10, backlog=3))
+    assert "10" in said
+    assert "3" in said
+    broken = sentence(a_status(line=line, recording=False))
+    assert "Đĩa báo lỗi" in broken
+
+
+@pytest.mark.parametrize(
+    ("free", "state"),
+    [(2 << 30, "ok"), (1 << 29, "low"), (100 << 20, "reserve"), (1 << 20, "full")],
+)
+def test_room_on_the_disk_has_four_states(free: int, state: str) -> None:
+    assert disk_state(free) == state
+
+
+@pytest.mark.parametrize(
+    ("office", "province"), [("H26.107", "H26"), ("000.00.16.H19", "H19"), ("123", "123")]
+)
+def test_the_province_stands_in_the_office_s_code(office: str, province: str) -> None:
+    assert province_of(office) == province
+
+
+async def test_forgotten_visits_end_two_hours_after_closing(
+    office: Office, clock: FakeClock
+) -> None:
+    result = await office.check_in()
+    parts = (office.journal, office.views, office.service, clock)
+    assert await day_end.end_days(*parts) == 0
+    clock.advance(11 * HOUR_MS)
+    clock.believed = "unsynced"
+    assert await day_end.end_days(*parts) == 0
+    clock.believed = "trusted"
+    assert await day_end.end_days(*parts) == 1
+    assert await day_end.end_days(*parts) == 0
+    with pytest.raises(Exception, match="state-forbidden"):
+        await office.do(type="visit.check_out", visit=str(result.id))
+
+
+async def test_a_report_needs_a_device(made: Figures, office: Office) -> None:
+    office.journal.identity = None
+    with pytest.raises(ValueError, match="names a device"):
+        await made.collect()
+
+
+async def test_the_clock_is_vouched_for_by_an_exchange_made_in_this_run(
+    office: Office, made: Figures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rounds, "STATUS_PAUSE_S", 0.0)
+    heard: asyncio.Queue[int] = asyncio.Queue()
+    vouching = SimpleNamespace(vouch=heard.put_nowait)
+    await log_exchange(office, None)
+    await office.journal.write(lambda t: t.set_meta("sync.offset_ms", 120))
+    board = board_of(office)
+    task = asyncio.create_task(rounds.follow_status(board, made, office.journal, vouching))  # type: ignore[arg-type]
+    async for status in board.subscribe():
+        if status.exchange.last_ok_at is not None:
+            break
+    assert heard.empty()
+    office.clock.advance(HOUR_MS)
+    await log_exchange(office, None)
+    await office.receive()
+    assert await heard.get() == 120
+    task.cancel()
+
+
+def test_the_free_room_and_the_size_of_the_journal_are_measured(tmp_path: Path) -> None:
+    file = tmp_path / "journal.db"
+    file.write_bytes(bytes(100))
+    file.with_name("journal.db-wal").write_bytes(bytes(20))
+    report = figures.disk_report(file)
+    assert report.journal_bytes == 120
+    assert report.free_bytes
