@@ -10,8 +10,15 @@ STYLES: Final[Mapping[str, str]] = {
     "good": "green",
     "bad": "bold red",
     "plain": "",
+    "record": "",
 }
-MARKS: Final[Mapping[str, str]] = {"heading": "", "good": "✓ ", "bad": "✗ ", "plain": "· "}
+MARKS: Final[Mapping[str, str]] = {
+    "heading": "",
+    "good": "✓ ",
+    "bad": "✗ ",
+    "plain": "  ",
+    "record": "  · ",
+}
 
 
 class Printer(Protocol):
@@ -27,14 +34,17 @@ class Printer(Protocol):
 
 
 class Narrator:
-    """Says the texts of `story.*`."""
+    """Says the texts of `story.*`.
+
+    A record of the office is one short line, everything else has its translation below.
+    """
 
     def __init__(self, printer: Printer) -> None:
         self._printer = printer
         self._texts = load("provisioning")
 
     def say(self, key: str, tone: str = "plain", **words: object) -> None:
-        """Say one line; `tone` is heading, plain, good or bad."""
+        """Say one line; `tone` is heading, plain, record, good or bad."""
         self._printer.line(self._texts[f"story.{key}"].format(**words), tone)
 
     def show(self, title: str, rows: Sequence[tuple[str, str]]) -> None:
@@ -57,7 +67,8 @@ class PlainPrinter:
     def line(self, text: Text, tone: str) -> None:
         """Write a line and its translation."""
         blank = "\n" if tone == "heading" else ""
-        self._write(f"{blank}{MARKS[tone]}{text.vi}  ({text.en})")
+        between = "  " if tone == "record" else "\n" + " " * len(MARKS[tone])
+        self._write(f"{blank}{MARKS[tone]}{text.vi}{between}({text.en})")
 
     def card(self, title: Text, rows: Sequence[tuple[Text, str]]) -> None:
         """Write a box of facts."""
@@ -88,8 +99,9 @@ class RichPrinter:
         if tone == "heading":
             self._console.print()
         mark = MARKS[tone]
+        between = "  " if tone == "record" else "\n" + " " * len(mark)
         self._console.print(
-            Styled.assemble((mark + text.vi, STYLES[tone]), ("  " + text.en, "dim"))
+            Styled.assemble((mark + text.vi, STYLES[tone]), (between + text.en, "dim"))
         )
 
     def card(self, title: Text, rows: Sequence[tuple[Text, str]]) -> None:

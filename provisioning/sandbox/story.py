@@ -16,6 +16,7 @@ PAUSE_S: Final = 3.0
 SETTLE_S: Final = 0.4
 """A scanner's first moment is thrown away by whoever opens it."""
 LOOK_AGAIN_S: Final = 0.2
+NAME_CHARS_MAX: Final = 34
 WAIT_S_MAX: Final = 90
 """What should take seconds and took this long is told as not done."""
 
@@ -78,17 +79,18 @@ class Story:
                 self._received(await self._work.receive_dossier())
                 dossiers -= 1
             else:
-                self._say("came-in", name=await self._work.let_in())
+                self._say("came-in", "record", name=await self._work.let_in())
                 visits -= 1
             await asyncio.sleep(BREATH_S)
 
     def _received(self, dossier: Received) -> None:
-        words = {"number": dossier.number, "procedure": dossier.procedure}
+        words = {"number": dossier.number, "procedure": _short(dossier.procedure)}
         if dossier.due_at is None:
-            self._say("received", **words)
+            self._say("received", "record", **words)
         else:
-            day, time = dossier.due_at[:10].split("-"), dossier.due_at[11:16]
-            self._say("received-due", due=f"{time} {day[2]}/{day[1]}", **words)
+            _, month, day = dossier.due_at[:10].split("-")
+            due = f"{dossier.due_at[11:16]} {day}/{month}"
+            self._say("received-due", "record", due=due, **words)
 
     async def _delivered(self) -> None:
         """Wait until the province has everything; whoever watches may have cut the line."""
@@ -116,6 +118,13 @@ class Story:
                 await asyncio.sleep(LOOK_AGAIN_S)
 
 
+def _short(name: str) -> str:
+    """Return a procedure's name cut at a word, so that a record is one line."""
+    if len(name) <= NAME_CHARS_MAX:
+        return name
+    return name[: NAME_CHARS_MAX + 1].rpartition(" ")[0].rstrip(",(") + "…"
+
+
 def show_doors(narrator: Narrator, facts: Facts, switch: LineSwitch) -> None:
     """Tell where to look and how to sign in."""
     agent, operator = facts.agents[0], facts.operator
@@ -125,7 +134,7 @@ def show_doors(narrator: Narrator, facts: Facts, switch: LineSwitch) -> None:
         ("sign-in", f"{clerk.name} / {clerk.pin}"),
         ("look-province", facts.server),
         ("sign-in", f"{operator.user} / {operator.password}"),
-        ("look-switch", switch.url),
+        ("look-switch", f"{switch.url}   (c, Enter)"),
     ]
     narrator.show("look", rows)
 
