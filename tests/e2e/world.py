@@ -279,6 +279,31 @@ class World:
                 return status
         raise AssertionError(f"{wanted} did not come: {status}")
 
+    def call(
+        self, method: str, path: str, body: bytes = b"", media_type: str = "application/json"
+    ) -> tuple[int, str, Any]:
+        """Ask at the Unix socket, as a program of the office does.
+
+        Gives status, media type and the JSON answered.
+        """
+        connection = http.client.HTTPConnection("agent", timeout=30)
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.connect(str(self.socket))
+        try:
+            connection.request(method, path, body, {"Content-Type": media_type})
+            answer = connection.getresponse()
+            return answer.status, answer.getheader("Content-Type", ""), json.loads(answer.read())
+        finally:
+            connection.close()
+
+    @property
+    def head(self) -> int:
+        """How many events the office has recorded."""
+        status, _, answer = self.call("GET", "/api/status")
+        assert status == 200, answer
+        head: int = answer["head"]
+        return head
+
     def verify(self) -> dict[str, Any]:
         """Check the whole journal; it must be sound."""
         return self._json("verify", "--json")

@@ -1,0 +1,123 @@
+"""An office whose agent dies at one point after another, and goes on each time."""
+
+import json
+import signal
+import subprocess
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.chaos.crashpoints import Point
+from tests.e2e.exactly_once import realistic
+from tests.e2e.world import World, as_line
+
+Json = dict[str, Any]
+SYNC_S = 20
+DAY_END = "visit.ended"
+
+
+@dataclass
+class Conversation:
+    """A producer at the socket: what it asked, and what it was answered before the line broke."""
+
+    producer: "subprocess.Popen[bytes]"
+    asked: list[Json] = field(default_factory=list)
+    answered: list[Json] = field(default_factory=list)
+
+    def ask(self, *commands: Json) -> list[Json]:
+        """Write commands at once and read as many results as come."""
+        assert self.producer.stdin is not None
+        assert self.producer.stdout is not None
+        self.asked += commands
+        try:
+            self.producer.stdin.write(b"".join(map(as_line, commands)))
+            self.producer.stdin.flush()
+        except BrokenPipeError:
+            return []
+        lines = [self.producer.stdout.readline() for _ in commands]
+        results = [json.loads(line) for line in lines if line.endswith(b"\n")]
+        self.answered += results
+        return results
+
+    def end(self) -> None:
+        """Let the producer finish."""
+        self.producer.communicate(timeout=30)
+
+
+@dataclass
+class DoomedOffice:
+    """Strikes the agent of `world` at a point in a scripted stretch of work, then looks closely.
+
+    `named`: every place in the journal that some answer named.
+    """
+
+    world: World
+    delivers: bool = True
+    acknowledged: int = 0
+    named: dict[int, Json] = field(default_factory=dict)
+
+    def strike(self, point: Point) -> bool:
+        """Let the agent work until it dies at `point`; False when it lived to a clean stop."""
+        world = self.world
+        world.agent.tracer = point.tracer
+        world.agent.start()
+        said = Conversation(world.open_producer()) if world.agent.await_ready() else None
+        if said is not None:
+            work(said, seed=zlib.crc32(str(point).encode()))
+            said.end()
+            if self.delivers:
+                world.run("sync", "--wait", str(SYNC_S))
+        code = world.agent.stop()
+        assert code in {0, -signal.SIGKILL}, (str(point), code, world.agent.tail())
+        world.agent.tracer = ()
+        self._look(point, said)
+        return code != 0
+
+    def _look(self, point: Point, said: Conversation | None) -> None:
+        """Start again: what was acknowledged stands, and asking again gives the same answer."""
+        world = self.world
+        world.agent.start()
+        assert world.agent.await_ready(), f"{point}: does not start again: {world.agent.tail()}"
+        if said is not None:
+            again = world.submit(said.asked)
+            assert len(again) == len(said.asked), f"{point}: {world.agent.tail()}"
+            for command, first, now in zip(said.asked, said.answered, again, strict=False):
+                assert is_same(first, now), f"{point}: {command}: {first} became {now}"
+            self.acknowledged += sum(result["ok"] for result in said.answered)
+            self.named |= {result["seq"]: result for result in again if result["ok"]}
+        checked = world.verify()
+        assert checked["ok"], f"{point}: {checked}"
+        assert checked["events"] >= len(self.named), f"{point}: {checked}"
+        assert world.agent.stop() == 0, world.agent.tail()
+
+    def unnamed(self, feed: Sequence[Json]) -> Iterator[Json]:
+        """Give the records nobody asked for: doubles, if they are not of the day's end."""
+        for line in feed:
+            if line["seq"] not in self.named and line["event"]["kind"] != DAY_END:
+                yield line
+
+
+def work(said: Conversation, seed: int) -> None:
+    """One stretch of work: single commands, one about what was just recorded, four at once."""
+    commands = realistic(7, seed=seed)
+    results = [result for command in commands[:3] for result in said.ask(command)]
+    filed = [result for result in results if result["ok"] and result["code"] is not None]
+    for result in filed[:1]:
+        said.ask(
+            {
+                "type": "dossier.forward",
+                "dossier": result["id"],
+                "to": "Trần Thị Mai",
+                "holder": "office",
+                "key": f"{seed}-forward",
+            }
+        )
+    said.ask(*commands[3:])
+
+
+def is_same(first: Json, now: Json) -> bool:
+    """Tell whether an answer given again is the first one."""
+    if not first["ok"]:
+        return not now["ok"] and first["problem"] == now["problem"]
+    return bool(now["ok"]) and (first["id"], first["seq"]) == (now["id"], now["seq"])

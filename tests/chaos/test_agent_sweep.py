@@ -1,0 +1,42 @@
+"""The agent dies at every write and every fsync of its work; nothing acknowledged is lost."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.crashpoints import Sweep, needs_strace
+from tests.chaos.doomed_office import DoomedOffice
+from tests.e2e.exactly_once import assert_exactly_once
+from tests.e2e.world import World
+
+SHARDS = 6
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.slow,
+    pytest.mark.timeout(1800),
+    needs_strace,
+]
+
+
+def sweep(place: Path, points: Sweep, *, at_least: int) -> None:
+    with World(place) as world:
+        world.start_server()
+        office = DoomedOffice(world)
+        struck = points.over(office.strike)
+        world.start_agent()
+        world.sync()
+        about = f"{points.call}: {struck} points from {points.first} by {points.step}"
+        feed = assert_exactly_once(world, office.named.values(), about)
+        assert not list(office.unnamed(feed)), f"{about}: doubled"
+        assert struck >= at_least, f"{about}: the rig is broken"
+        print(f"{about}, {office.acknowledged} acknowledged, 0 lost, 0 doubled")
+
+
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_killed_at_every_write(place: Path, shard: int) -> None:
+    sweep(place, Sweep("pwrite64", first=shard + 1, step=SHARDS), at_least=20)
+
+
+@pytest.mark.parametrize(("call", "at_least"), [("fsync", 8), ("ftruncate", 1)])
+def test_killed_at_every_other_durable_call(place: Path, call: str, at_least: int) -> None:
+    sweep(place, Sweep(call), at_least=at_least)
