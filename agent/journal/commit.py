@@ -79,7 +79,7 @@ def commit(
             outcomes.append([_run(transaction, job, projector) for job in jobs])
         write_marks(connection, marks, transaction.marks)
         execute("COMMIT")
-    except DatabaseError as error:
+    except Exception as error:  # whatever it was: everybody who waits must be told
         projector.undone()
         raise _failure(connection, error) from error
     return Committed(outcomes, transaction.marks)

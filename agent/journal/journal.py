@@ -268,6 +268,12 @@ class Journal:
         except CommitFailed as failed:
             self._failed(batch, failed)
             return
+        except (
+            BaseException
+        ) as error:  # the thread or the loop is gone: what is recorded is unknown
+            unknown = Refusal("disk-failed", repr(error))
+            self._failed(batch, CommitFailed(unknown, None, broken=True))
+            raise
         for entry in reversed(batch[len(done.outcomes) :]):
             self._queue.appendleft(entry)
             self._queued_jobs += len(entry.jobs)

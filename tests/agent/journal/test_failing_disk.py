@@ -11,6 +11,8 @@ import pytest
 from sqlcipher3 import dbapi2
 
 from agent.journal import Appended, Journal, NoViews, Transaction, database
+from agent.journal import commit as committing
+from agent.journal import journal as journals
 from agent.journal.verify import verify
 from tests.agent.world import IDENTITY, KEY, FakeClock, note
 from wire.problems import Refusal
@@ -215,3 +217,42 @@ async def test_a_disk_that_is_really_full_loses_nothing_that_was_acknowledged(
     assert journal.head.seq == acknowledged + 1
     assert (await journal.read_apart(verify)).ok
     await journal.close()
+
+
+async def test_a_mistake_of_this_program_in_a_commit_is_told_to_everybody(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = await bench.open()
+
+    def wrong(*_: object) -> None:
+        raise TypeError("a mistake")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(committing, "write_marks", wrong)
+        with pytest.raises(Refusal, match="disk-failed"):
+            await journal.write(append)
+    await journal.reopen()
+    assert (await journal.write(append)).seq == 1
+    await journal.close()
+
+
+async def test_a_close_that_waits_too_long_leaves_nobody_waiting(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journals, "CLOSE_S_MAX", 0.01)
+    journal = await bench.open()
+    loop = asyncio.get_running_loop()
+    began, go_on = asyncio.Event(), asyncio.Event()
+
+    def slow(transaction: Transaction) -> Appended:
+        loop.call_soon_threadsafe(began.set)
+        asyncio.run_coroutine_threadsafe(go_on.wait(), loop).result(10)
+        return transaction.append(note())
+
+    asked = asyncio.create_task(journal.write(slow))
+    await began.wait()
+    closing = asyncio.create_task(journal.close())
+    with pytest.raises(Refusal, match="disk-failed"):
+        await asked
+    go_on.set()
+    await closing
