@@ -1,7 +1,8 @@
 """Who may use which route. Every route is closed until it says otherwise.
 
 A route's `access` (in its `opt`):
-    open      without any proof: devices prove themselves in their messages; sign-in; static files
+    open      without any proof: devices prove themselves in their messages; static files
+    page      without any proof, but by the same host the browser shows: sign-in, language
     feed      a bearer token of scope `feed`
     reports   a bearer token of scope `reports`
     any       a bearer token of any scope, or a person who is signed in
@@ -27,7 +28,7 @@ from server.context import ServerContext
 from server.web.sessions import Session, Sessions, csrf_matches
 from wire.problems import Refusal
 
-Access: TypeAlias = Literal["open", "feed", "reports", "any", "session"]
+Access: TypeAlias = Literal["open", "page", "feed", "reports", "any", "session"]
 Connection = ASGIConnection[Any, Any, Any, Any]
 
 SESSION_COOKIE: Final = "session"
@@ -45,9 +46,10 @@ async def guard(connection: Connection, route: BaseRouteHandler) -> None:
         await _bearer(connection, context, access)
     elif access == "any" and "authorization" in connection.headers:
         await _any_bearer(connection, context)
-    elif access in ("any", "session"):
+    elif access != "open":
         same_host(connection, context.config)
-        await _signed_in(connection, context)
+        if access != "page":
+            await _signed_in(connection, context)
 
 
 async def _bearer(connection: Connection, context: ServerContext, scope: tokens.Scope) -> None:

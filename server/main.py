@@ -6,19 +6,16 @@ Time and chance enter here and are passed down.
 from __future__ import annotations
 
 import asyncio
-import importlib
-import importlib.util
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from random import SystemRandom
 
 import uvicorn
 from litestar import Litestar
 from litestar.datastructures import State
-from litestar.types import ControllerRouterHandler
 
 from server import api, keys, projections, refusals, routes_exchange
 from server.access import guard
@@ -28,6 +25,7 @@ from server.context import Projector, ServerContext
 from server.rates import Rates
 from server.store.engine import SQLITE, Store, open_store
 from server.store.migrate import SchemaOlder, check, migrate
+from server.web import pages
 from server.web.sessions import Sessions
 from wire.limits import (
     ENROLMENTS_PER_ADDRESS_A_MINUTE_MAX,
@@ -99,9 +97,15 @@ def create_app(context: ServerContext) -> Litestar:
         route_handlers=[
             *routes_exchange.ROUTES,
             *api.ROUTES,
-            *_routes("server.web.pages"),
+            *pages.ROUTES,
         ],
-        state=State({"context": context, "sessions": Sessions(context.random_bytes)}),
+        state=State(
+            {
+                "context": context,
+                "sessions": Sessions(context.random_bytes),
+                "sign_in": pages.SignIn(),
+            }
+        ),
         guards=[guard],
         lifespan=[lifespan],
         exception_handlers=refusals.HANDLERS,
@@ -154,15 +158,3 @@ def uvicorn_config(context: ServerContext) -> uvicorn.Config:
         ssl_certfile=config.tls_cert,
         ssl_keyfile=config.tls_key,
     )
-
-
-def _routes(module: str) -> Sequence[ControllerRouterHandler]:
-    """Return the route handlers of a room, none while the room is not there."""
-    if _missing(module):
-        return ()
-    routes: Sequence[ControllerRouterHandler] = importlib.import_module(module).ROUTES
-    return routes
-
-
-def _missing(module: str) -> bool:
-    return importlib.util.find_spec(module) is None

@@ -14,6 +14,7 @@ from msgspec import Raw, Struct
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from records import reading
 from records.calendar import CalendarSet
 from records.catalogue import Procedure
 from records.desk_events import (
@@ -72,43 +73,12 @@ def judge(kind: str, body: bytes) -> tuple[Saying, Struct]:
         value = nfc(msgspec.json.decode(body))
     except msgspec.DecodeError as error:
         raise Refusal("not-json", str(error)) from error
+    errors: list[FieldError] = []
+    reading.read(value, reading.info_of(DESK_BODIES[kind]), "body", errors)
+    if errors:
+        raise Refusal(errors[0].code, errors=errors)
     raw = body_of(value)
-    typed = decode_body(kind, raw)
-    if unknown := list(_unknown(value, DESK_BODIES[kind], "")):
-        raise Refusal("field-unknown", "", unknown)
-    return Saying(kind, raw), typed
-
-
-def _unknown(value: object, kind: type[Struct], path: str) -> list[FieldError]:
-    """Return the members a body's type does not have: a typing error that would be lost."""
-    if not isinstance(value, dict):
-        return []
-    fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
-    text = Text(vi="Không có mục này", en="There is no such member")
-    found = [FieldError(f"{path}{name}", "field-unknown", text) for name in value.keys() - fields]
-    for name in value.keys() & fields.keys():
-        for index, (item, inner) in enumerate(_structs(value[name], fields[name])):
-            place = f"[{index}]" if isinstance(value[name], list) else ""
-            found += _unknown(item, inner, f"{path}{name}{place}.")
-    return sorted(found, key=lambda error: error.path)
-
-
-def _structs(value: object, kind: object) -> list[tuple[object, type[Struct]]]:
-    inner = _struct_in(msgspec.inspect.type_info(kind))
-    if inner is None:
-        return []
-    return [(item, inner) for item in value] if isinstance(value, list) else [(value, inner)]
-
-
-def _struct_in(info: msgspec.inspect.Type) -> type[Struct] | None:
-    """Return the Struct a member holds, alone or in a list."""
-    if isinstance(info, msgspec.inspect.StructType):
-        return info.cls
-    if isinstance(info, msgspec.inspect.UnionType):
-        return next((found for kind in info.types if (found := _struct_in(kind))), None)
-    if isinstance(info, msgspec.inspect.VarTupleType | msgspec.inspect.ListType):
-        return _struct_in(info.item_type)
-    return None
+    return Saying(kind, raw), decode_body(kind, raw)
 
 
 async def publish(
@@ -173,7 +143,7 @@ async def _check_fields(
         text = Text(
             vi=f"Danh mục không có lĩnh vực: {listed}", en=f"The catalogue has no field: {listed}"
         )
-        error = FieldError("direct_intake.except_fields", "field-invalid", text)
+        error = FieldError("body.direct_intake.except_fields", "field-invalid", text)
         raise Refused({place: Refusal("field-invalid", text, [error]) for place in wrong})
 
 
