@@ -174,6 +174,7 @@ def _scan_to_screen(plan: Plan, place: Place, pty: int) -> Figure:
                 if name == "reading":
                     shown.release()
 
+        next(events)  # the status that every page gets first: now the page is listening
         threading.Thread(target=listen, name="page", daemon=True).start()
         for number in range(1, count + 1):
             began = time.perf_counter()
