@@ -196,12 +196,14 @@ class Netem:
         now = time.monotonic()
         while self._queue and self._queue[0].due <= now:
             packet = heapq.heappop(self._queue)
+            payload_bytes = tcp_payload_bytes(packet.data)
+            # Counted first: who has read the bytes finds them counted.
+            packet.count.payload_bytes += payload_bytes
             try:
                 os.write(packet.sink, packet.data)
             except OSError:
+                packet.count.payload_bytes -= payload_bytes
                 packet.count.lost += 1
-            else:
-                packet.count.payload_bytes += tcp_payload_bytes(packet.data)
 
     def _take_all(self, source: int, side: int, sink: int, count: Count) -> None:
         while True:
