@@ -35,7 +35,7 @@ class Browser:
 
     async def see(self, path: str, **params: str | int) -> str:
         """Return a page that must be there."""
-        answer = await self.http.get(path, params=params)
+        answer = await self.http.get(path, params=params or None)
         assert answer.status_code == 200, answer.text
         return answer.text
 
@@ -267,6 +267,7 @@ async def test_the_worst_stand_first(
     clock.ms += 2 * 86_400_000
     lively = await new_device(ctx, seed=2, code="H26.102")
     await lively.sync()
+    await signed_in.sign_in()
     page = await signed_in.see("/")
     assert page.index("H26.101") < page.index("H26.102")
     assert "2 ngày trước" in page
