@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+import structlog
 
-from agent import keys, rounds
+from agent import diary, keys, rounds
 from agent.clock import SystemClock
 from agent.config import Config
 from agent.devices.drivers import PROFILES
@@ -51,6 +52,8 @@ from records.sync_report import ClockReport, DeviceReport
 from records.values import Visitor
 from records.visits import Visit
 from wire.problems import Refusal
+
+_log = structlog.get_logger("agent")
 
 EXIT_STOPPED: Final = 0
 EXIT_USAGE: Final = 2
@@ -117,6 +120,14 @@ async def _serve(
         projector=views,
         clock=clock,
     )
+    _log.info(
+        "started",
+        office=config.office,
+        version=version("commune"),
+        head=journal.head.seq,
+        delivered=journal.delivered.seq,
+        enrolled=enrolment is not None,
+    )
     try:
         daemon = Daemon(
             config=config, key=key, clock=clock, views=views, journal=journal, notifier=notifier
@@ -125,6 +136,7 @@ async def _serve(
     finally:
         notifier.stopping()
         await journal.close()
+        _log.info("stopped", head=journal.head.seq, delivered=journal.delivered.seq)
 
 
 class Daemon:
@@ -191,6 +203,7 @@ class Daemon:
         start("ready", self._tell_ready(ready))
         start("line", self.line.run(enrolment, self.figures))
         start("status", rounds.follow_status(board, self.figures, journal, clock))
+        start("log", diary.follow(board))
         start("systemd", rounds.tell_systemd(board, self.notifier))
         start("watchdog", rounds.watch(journal, self.notifier))
         start("day end", rounds.end_day_visits(journal, self.views, service, clock))

@@ -2,6 +2,8 @@
 
 # ruff: noqa: PLC0415 - what a command alone needs is imported when it runs, and not for its help
 
+import sys
+
 from agent.cli.link import config_of
 from agent.cli.tree import Context
 from console.speech import Speech
@@ -12,6 +14,9 @@ def run(context: Context) -> None:
     """Run the daemon until it is told to stop; exits with its code."""
     config = config_of(context)
     from agent.main import run as run_daemon
+    from console.logs import configure
+
+    configure(sys.stderr)
 
     raise SystemExit(run_daemon(config))
 

@@ -1,7 +1,6 @@
 """`commune-server`: the command line. Environment and streams enter here and nowhere below."""
 
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NoReturn
@@ -52,5 +51,4 @@ def build(speech: Speech) -> WordsGroup:
 
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
-    build(Speech("server", language_of(os.environ)))(prog_name="commune-server")
-    sys.exit(0)
+    build(Speech("server", language_of(os.environ))).main(prog_name="commune-server")

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-import structlog
 from sqlalchemy.exc import DBAPIError
 
 from console.speech import EXIT_REFUSED, EXIT_UNREACHABLE, EXIT_USAGE, Speech
@@ -97,17 +94,3 @@ async def opened(config: Config) -> AsyncIterator[ServerContext]:
         yield server
     finally:
         await server.store.close()
-
-
-def log_as_json() -> None:
-    """Write structured logs to stderr, one JSON object a line, times in UTC."""
-    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(ensure_ascii=False),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
+from console.logs import configure
 from console.speech import Speech
 from console.words import Words, command, json_option
-from server.cli.opening import Context, log_as_json, settings, telling
+from server.cli.opening import Context, settings, telling
 from server.main import open_database
 from server.main import run as serve
 from server.store.migrate import migrate
@@ -12,7 +15,7 @@ from server.store.migrate import migrate
 
 def run(context: Context) -> None:
     """Serve in the foreground until SIGINT or SIGTERM."""
-    log_as_json()
+    configure(sys.stderr)
     config = settings(context)
     telling(context.speech, config, lambda: serve(config))
 

@@ -56,10 +56,13 @@ def show(context: Context, *, as_json: bool) -> None:
         print_table(headings, [list(row.values()) for row in rows])
 
 
-def revoke(context: Context, *, name: str) -> None:
+def revoke(context: Context, *, name: str, as_json: bool) -> None:
     """End every token of a name; exits with 1 where there is none."""
     count = run(context, lambda ctx: tokens.revoke(ctx, name))
-    context.speech.tell(context.speech("token.ended", count=count, name=name))
+    if as_json:
+        context.speech.print_json({"ok": count > 0, "revoked": count})
+    else:
+        context.speech.tell(context.speech("token.ended", count=count, name=name))
     if count == 0:
         raise SystemExit(EXIT_REFUSED)
 
@@ -90,7 +93,8 @@ def _list(speech: Speech) -> Words:
 
 
 def _revoke(speech: Speech) -> Words:
-    return command(speech, "revoke", revoke, click.Argument(["name"]), key="token-revoke")
+    name = click.Argument(["name"])
+    return command(speech, "revoke", revoke, name, json_option(speech), key="token-revoke")
 
 
 def _token(speech: Speech) -> WordsGroup:

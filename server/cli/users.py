@@ -7,14 +7,16 @@ import sys
 import click
 
 from console.speech import EXIT_USAGE, Speech
-from console.words import Words, WordsGroup, command, group
+from console.words import Words, WordsGroup, command, group, json_option
 from server import users
 from server.cli.opening import Context, run
 
 PASSWORD_CHARS_MIN = 10
 
 
-def add(context: Context, *, name: str, role: users.Role, password: str | None) -> None:
+def add(
+    context: Context, *, name: str, role: users.Role, password: str | None, as_json: bool
+) -> None:
     """Make a person or give one a new password, asked for twice where none is piped in."""
     speech = context.speech
     if password == "-":  # noqa: S105 - the sign for standard input
@@ -30,7 +32,10 @@ def add(context: Context, *, name: str, role: users.Role, password: str | None) 
         raise SystemExit(EXIT_USAGE)
     chosen = password
     run(context, lambda ctx: users.add(ctx, name=name, role=role, password=chosen))
-    speech.tell(speech("user.added", name=name, role=role))
+    if as_json:
+        speech.print_json({"ok": True})
+    else:
+        speech.tell(speech("user.added", name=name, role=role))
 
 
 def _add(speech: Speech) -> Words:
@@ -43,6 +48,7 @@ def _add(speech: Speech) -> Words:
             ["--role"], type=click.Choice(users.ROLES), required=True, help=speech("option.role")
         ),
         click.Option(["--password"], help=speech("option.password")),
+        json_option(speech),
         key="user-add",
     )
 
