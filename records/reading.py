@@ -6,6 +6,7 @@ between members can still be asked about the rest.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from difflib import get_close_matches
@@ -94,6 +95,8 @@ def read(value: Any, info: inspect.Type, path: str, errors: list[FieldError]) ->
             return _union(value, info, path, errors)
         case inspect.VarTupleType():
             return _list(value, info, path, errors)
+        case inspect.TupleType():
+            return _row(value, info, path, errors)
         case inspect.DictType():
             return _map(value, info, path, errors)
         case _:
@@ -110,6 +113,7 @@ def _struct(
     if not isinstance(value, dict):
         errors.append(wrong(path, "not_null" if value is None else "not_object"))
         return None
+    before = len(errors)
     members: dict[str, Any] = {}
     for field in info.fields:
         place = member(path, field.encode_name)
@@ -120,8 +124,15 @@ def _struct(
             members[field.name] = None
     names = [field.encode_name for field in info.fields]
     errors.extend(_unknown(value, names, info.tag_field, path))
-    # A Struct checks nothing when it is made by hand: members that could not be read are None.
-    made: msgspec.Struct = info.cls(**members)
+    # A Struct checks nothing when it is made by hand, but for a rule of its own over several
+    # members: members that could not be read are None, and such a rule would stumble over them.
+    if hasattr(info.cls, "__post_init__") and len(errors) > before:
+        return None
+    try:
+        made: msgspec.Struct = info.cls(**members)
+    except ValueError as rule:
+        errors.append(wrong(path, "said", said=rule))
+        return None
     return made
 
 
@@ -167,6 +178,23 @@ def _list(
     )
 
 
+def _row(
+    value: Any, info: inspect.TupleType, path: str, errors: list[FieldError]
+) -> tuple[Any, ...] | None:
+    """Read a list of so many members, each with a type of its own."""
+    if not isinstance(value, list):
+        errors.append(wrong(path, "not_null" if value is None else "not_list"))
+        return None
+    count = len(info.item_types)
+    if error := _count_error(len(value), count, count, path):
+        errors.append(error)
+        return None
+    return tuple(
+        read(item, kind, f"{path}[{place}]", errors)
+        for place, (item, kind) in enumerate(zip(value, info.item_types, strict=True))
+    )
+
+
 def _map(
     value: Any, info: inspect.DictType, path: str, errors: list[FieldError]
 ) -> dict[str, Any] | None:
@@ -179,7 +207,9 @@ def _map(
         errors.append(error)
         return None
     return {
-        name: read(item, info.value_type, member(path, name), errors)
+        read(name, info.key_type, member(path, name), errors): read(
+            item, info.value_type, member(path, name), errors
+        )
         for name, item in value.items()
     }
 
@@ -235,6 +265,8 @@ def _text_error(value: Any, info: inspect.StrType, path: str) -> FieldError | No
         return wrong(path, "blank")
     if info.max_length is not None and len(value) > info.max_length:
         return wrong(path, "too_long", max=info.max_length)
+    if info.pattern is not None and re.search(info.pattern, value) is None:
+        return wrong(path, "unreadable")
     return None
 
 

@@ -119,7 +119,7 @@ BAD = [
     ("policy.sett", b"{}", "type-unknown"),
     ("numbers.leased", b"{}", "type-unknown"),
     ("notice.published", b"{", "not-json"),
-    ("notice.published", b'{"title":"a"}', "field-invalid"),
+    ("notice.published", b'{"title":"a"}', "field-missing"),
     ("notice.published", b'{"title":"a","text":"b","untill":null}', "field-unknown"),
     (
         "policy.set",
@@ -142,10 +142,36 @@ async def test_a_wrong_body_is_refused_and_nothing_is_said(ctx: ServerContext, n
     assert said(device, "notice.published") == []
 
 
-async def test_the_path_of_a_wrong_member_is_named(ctx: ServerContext) -> None:
+async def test_everything_wrong_with_a_body_is_named_by_its_path(ctx: ServerContext) -> None:
+    body = (
+        b'{"title":7,"from":"yesterday","untill":null,'
+        b'"seats":[{"room":"a","max":1}],"temperature_max_c":99}'
+    )
     with pytest.raises(Refused) as refused:
-        await publish(ctx, None, [BAD[5][:2]])
-    assert [error.path for error in refused.value.refusals[0].errors] == ["seats[0].max"]
+        await publish(ctx, None, [("policy.set", body)])
+    assert [error.path for error in refused.value.refusals[0].errors] == [
+        "body.order",
+        "body.title",
+        "body.from",
+        "body.seats[0].max",
+        "body.temperature_max_c",
+        "body.untill",
+    ]
+
+
+async def test_a_calendar_and_a_fee_are_judged_by_their_own_rules_too(ctx: ServerContext) -> None:
+    hours = b'{"hours":[["13:30","17:00"],["07:30","11:30"]]}'
+    days = b'{"days":{"2026-02-30":"off","2026-03-01":"rest"},"cutoff":"25:00"}'
+    with pytest.raises(Refused) as refused:
+        await publish(ctx, None, [("calendar.set", hours), ("calendar.set", days)])
+    paths = {
+        place: [error.path for error in item.errors]
+        for place, item in refused.value.refusals.items()
+    }
+    assert paths == {
+        0: ["body"],
+        1: ["body.days.2026-02-30", "body.days.2026-03-01", "body.cutoff"],
+    }
 
 
 async def test_an_unknown_office_is_refused(ctx: ServerContext) -> None:
