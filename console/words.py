@@ -1,12 +1,14 @@
 """Commands whose helps stand in the language of their reader, each made when it is used."""
 
+import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
-from console.speech import Speech
+from console import usage
+from console.speech import EXIT_DONE, EXIT_REFUSED, EXIT_USAGE, Speech
 
 Maker = Callable[[Speech], click.Command]
 
@@ -51,6 +53,21 @@ class WordsGroup(Words, click.Group):
         self.speech = speech
         self._makers = makers
         self._path = path
+
+    def main(self, *args: Any, **rest: Any) -> NoReturn:
+        """Run the command line and exit with its code; a wrong one is told in words, code 2."""
+        rest["standalone_mode"] = False
+        try:
+            code = super().main(*args, **rest)
+        except click.UsageError as wrong:
+            usage.tell(self.speech, wrong)
+            sys.exit(EXIT_USAGE)
+        except click.ClickException as wrong:
+            self.speech.tell(wrong.format_message())
+            sys.exit(wrong.exit_code)
+        except click.Abort:
+            sys.exit(EXIT_REFUSED)
+        sys.exit(code if isinstance(code, int) else EXIT_DONE)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order in which they are made use of."""

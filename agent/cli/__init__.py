@@ -5,7 +5,6 @@ should carry only what it uses. Environment and streams enter here and nowhere b
 """
 
 import os
-import sys
 from typing import NoReturn
 
 from agent.cli.tree import build
@@ -14,5 +13,4 @@ from console.speech import Speech, language_of
 
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
-    build(Speech("agent", language_of(os.environ)))(prog_name="commune-agent")
-    sys.exit(0)
+    build(Speech("agent", language_of(os.environ))).main(prog_name="commune-agent")

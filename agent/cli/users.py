@@ -1,6 +1,7 @@
 """`user`: who may sign in at the pages."""
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -12,31 +13,31 @@ from agent.cli.tree import Context
 from agent.web.shapes import Done, NewPin, NewUser, NewUsers, UserList
 from console.speech import EXIT_USAGE, Speech
 from console.table import print_table
-from console.words import WordsGroup, command, group, json_option
+from console.words import Words, WordsGroup, command, group, json_option
 from wire.problems import Refusal
 
 ROLES: Final = ("clerk", "supervisor", "technician")
 CSV_HEADER: Final = ["name", "role", "display", "pin"]
 
 
-def add(context: Context, *, name: str, role: str, display: str, pin: str) -> None:
+def add(context: Context, *, name: str, role: str, display: str, pin: str, as_json: bool) -> None:
     """Add one user."""
     user = NewUser(name=name, role=role, display=display, pin=read_secret(pin))
-    daemon_of(context).post("/api/users", NewUsers((user,)), Done)
-    context.speech.tell(context.speech("user.added", name=name))
+    done = daemon_of(context).post("/api/users", NewUsers((user,)), Done)
+    _tell(context.speech, done, as_json, context.speech("user.added", name=name))
 
 
-def set_pin(context: Context, *, name: str, pin: str) -> None:
+def set_pin(context: Context, *, name: str, pin: str, as_json: bool) -> None:
     """Give a user a new PIN."""
     target = f"/api/users/{quote(name, safe='')}/pin"
-    daemon_of(context).post(target, NewPin(read_secret(pin)), Done)
-    context.speech.tell(context.speech("user.pin-set", name=name))
+    done = daemon_of(context).post(target, NewPin(read_secret(pin)), Done)
+    _tell(context.speech, done, as_json, context.speech("user.pin-set", name=name))
 
 
-def disable(context: Context, *, name: str) -> None:
+def disable(context: Context, *, name: str, as_json: bool) -> None:
     """End a user's right to sign in."""
-    daemon_of(context).post(f"/api/users/{quote(name, safe='')}/disable", {}, Done)
-    context.speech.tell(context.speech("user.disabled", name=name))
+    done = daemon_of(context).post(f"/api/users/{quote(name, safe='')}/disable", {}, Done)
+    _tell(context.speech, done, as_json, context.speech("user.disabled", name=name))
 
 
 def list_users(context: Context, *, as_json: bool) -> None:
@@ -54,11 +55,19 @@ def list_users(context: Context, *, as_json: bool) -> None:
     print_table(headings, rows)
 
 
-def import_users(context: Context, *, file: Path) -> None:
+def import_users(context: Context, *, file: Path, as_json: bool) -> None:
     """Add the users of a file: all of them, or none."""
     users = _read_csv(context.speech, file)
-    daemon_of(context).post("/api/users", NewUsers(users), Done)
-    context.speech.tell(context.speech("user.imported", count=len(users)))
+    done = daemon_of(context).post("/api/users", NewUsers(users), Done)
+    _tell(context.speech, done, as_json, context.speech("user.imported", count=len(users)))
+
+
+def _tell(speech: Speech, done: Done, as_json: bool, message: str) -> None:
+    """Say that it is done: as a result for programs, else as a message for people."""
+    if as_json:
+        speech.print_json(done)
+    else:
+        speech.tell(message)
 
 
 def _read_csv(speech: Speech, file: Path) -> tuple[NewUser, ...]:
@@ -81,17 +90,19 @@ def _user(speech: Speech) -> WordsGroup:
     display = click.Option(["--display"], default="", metavar="TEXT", help=speech("option.display"))
     pin = click.Option(["--pin"], required=True, metavar="PIN|-", help=speech("option.pin"))
     file = click.Argument(["file"], type=click.Path(path_type=Path), metavar="FILE.csv")
-    return group(
-        speech,
-        "user",
-        {
-            "add": lambda s: command(s, "add", add, name, role, display, pin, key="user-add"),
-            "pin": lambda s: command(s, "pin", set_pin, name, pin, key="user-pin"),
-            "list": lambda s: command(s, "list", list_users, json_option(s), key="user-list"),
-            "disable": lambda s: command(s, "disable", disable, name, key="user-disable"),
-            "import": lambda s: command(s, "import", import_users, file, key="user-import"),
-        },
-    )
+    takes: dict[str, tuple[Callable[..., None], tuple[click.Parameter, ...]]] = {
+        "add": (add, (name, role, display, pin)),
+        "pin": (set_pin, (name, pin)),
+        "list": (list_users, ()),
+        "disable": (disable, (name,)),
+        "import": (import_users, (file,)),
+    }
+
+    def made(word: str) -> Callable[[Speech], Words]:
+        run, params = takes[word]
+        return lambda s: command(s, word, run, *params, json_option(s), key=f"user-{word}")
+
+    return group(speech, "user", {word: made(word) for word in takes})
 
 
 COMMANDS = {"user": _user}

@@ -1,7 +1,6 @@
 """`commune-provision`: the command line. Environment, time and chance enter here and in `doors`."""
 
 import os
-import sys
 from collections.abc import Mapping
 from typing import Final, NoReturn
 
@@ -31,5 +30,4 @@ def build(speech: Speech) -> WordsGroup:
 
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
-    build(Speech("provisioning", language_of(os.environ)))(prog_name="commune-provision")
-    sys.exit(0)
+    build(Speech("provisioning", language_of(os.environ))).main(prog_name="commune-provision")

@@ -65,6 +65,37 @@ async def test_wrong_usage_exits_with_2(terminal: Terminal, words: str) -> None:
     assert (await terminal.run(*words.split())).code == 2
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("nonsense", "There is no command nonsense."),
+        ("status --nonsense", "There is no option --nonsense."),
+        ("submit", "FILE|- is missing."),
+        ("sync --wait -1", "The value of --wait cannot be used: a whole number from 0 to 3600."),
+        ("user add x --role king --pin 1", "it is one of clerk, supervisor, technician."),
+        ("report visits --from yesterday --to 2026-11-20", "a day is written year-month-day"),
+        ("backup", "FILE is missing."),
+        ("status extra", "unexpected extra argument"),
+    ],
+)
+async def test_wrong_usage_is_told_in_the_language_of_its_reader(
+    terminal: Terminal, words: str, said: str
+) -> None:
+    en = await terminal.run(*words.split(), COMMUNE_LANG="en")
+    vi = await terminal.run(*words.split())
+    assert said in en.err
+    assert "How to use it: commune-agent" in en.err
+    assert "Xem cách dùng: commune-agent" in vi.err
+    assert (en.out, vi.out) == ("", "")
+
+
+async def test_a_group_without_a_command_shows_its_help(terminal: Terminal) -> None:
+    done = await terminal.run("user", COMMUNE_LANG="en")
+    assert done.code == 2
+    assert done.err.startswith("Usage: commune-agent user")
+    assert "How to use it" not in done.err
+
+
 async def test_everything_wrong_in_the_configuration_is_told(terminal: Terminal) -> None:
     terminal.config.write_text('office = "x"\ncolour = 1\n[province]\nurl = 3\n')
     done = await terminal.run("status", COMMUNE_LANG="en")
@@ -165,7 +196,7 @@ async def test_users_are_added_listed_and_disabled(at_office: Terminal, tmp_path
     assert (await at_office.run(*add, stdin=b"112233\n")).code == 1
     assert (await at_office.run("user", "pin", "hoa.tt", "--pin", "445566")).code == 0
     assert (await at_office.run("user", "pin", "nobody", "--pin", "445566")).code == 1
-    assert (await at_office.run("user", "disable", "hoa.tt")).code == 0
+    assert (await at_office.run("user", "disable", "hoa.tt", "--json")).json == {"ok": True}
     users = tmp_path / "users.csv"
     users.write_text("name,role,display,pin\nan.lv,clerk,Lê Văn An,123456\nx,clerk,,1\n")
     refused = await at_office.run("user", "import", str(users))
