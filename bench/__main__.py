@@ -27,19 +27,19 @@ from bench.plan import Group, Plan
 SEED = 20261121
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 GROUPS = (
-    Group("wire", "C1, bytes on the wire", wire_bytes.measure, 90, 60),
-    Group("line", "C2, a slow line", slow_line.measure, 200, 60),
-    Group("durable", "C3, durable answers", durable_answers.measure, 45, 20),
-    Group("ingest", "C4, drain and ingest", ingest.measure, 60, 25),
-    Group("offices", "C4, many offices at once", offices.measure, 60, 25),
-    Group("agent", "C5 and C6, the agent at rest and at work", running_agent.measure, 180, 60),
+    Group("wire", "C1, bytes on the wire", wire_bytes.measure, 110, 65),
+    Group("line", "C2, a slow line", slow_line.measure, 240, 85),
+    Group("durable", "C3, durable answers", durable_answers.measure, 45, 25),
+    Group("ingest", "C4, drain and ingest", ingest.measure, 30, 15),
+    Group("offices", "C4, many offices at once", offices.measure, 30, 8),
+    Group("agent", "C5 and C6, the agent at rest and at work", running_agent.measure, 150, 45),
 )
 
 
 @click.command(help="Measure the programs as they run, with the raw limits beside them.")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-@click.option("--quick", is_flag=True, help="Fewer repetitions, smaller backlogs: 3 minutes.")
+@click.option("--quick", is_flag=True, help="Fewer repetitions, smaller backlogs: 3 to 4 minutes.")
 @click.option("--full", is_flag=True, help="Also a journal of a million events.")
 @click.option("--write", "writes", is_flag=True, help="Put the table into docs/benchmarks.md.")
 @click.option("--seed", default=SEED, show_default=True, help="Seed of the made-up work.")

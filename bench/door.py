@@ -113,11 +113,14 @@ class Door:
             sock.sendall(STREAM_HEAD)
             answer = cast("BinaryIO", sock.makefile("rb"))
             _skip_head(answer)
-            yield (
-                line.removeprefix(b"event: ").strip().decode()
-                for line in answer
-                if line.startswith(b"event: ")
-            )
+            try:
+                yield (
+                    line.removeprefix(b"event: ").strip().decode()
+                    for line in answer
+                    if line.startswith(b"event: ")
+                )
+            finally:
+                sock.shutdown(socket.SHUT_RDWR)  # whoever still reads comes to the end
 
     @contextmanager
     def _conversation(self) -> Iterator[tuple[socket.socket, BinaryIO]]:

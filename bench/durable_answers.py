@@ -107,6 +107,7 @@ def _sequential(plan: Plan, place: Place, lines: Iterator[bytes]) -> list[Figure
             title="records durable, each after the answer to the one before",
             unit="records/s",
             value=count / sum(in_stream),
+            goal=at_least_of_raw(0.5),
             raw=count / sum(commits),
             raw_title="stdlib sqlite3, one a commit",
             n=f"{count:,}",

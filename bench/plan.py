@@ -8,6 +8,8 @@ from pathlib import Path
 
 from bench.figures import Figure
 
+ONLY_WHOLE = "takes too long for --quick"
+
 
 @dataclass(frozen=True)
 class Plan:

@@ -15,7 +15,7 @@ import msgspec
 from bench import workload
 from bench.figures import Figure, Goal, at_most, median, skipped
 from bench.places import Place, answers
-from bench.plan import Plan
+from bench.plan import ONLY_WHOLE, Plan
 from bench.processes import Stopwatch
 from tests.chaos.netem import FAR_ADDRESS, Conditions, Netem, in_namespace, why_not
 
@@ -69,7 +69,10 @@ def measure(plan: Plan) -> Iterator[Figure]:
         made.line.conditions.loss = 0.0
         often = plan.often(2, 1)
         yield returned(plan, made, "return", SILENT, _silent, often)
-        yield returned(plan, made, "return-announced", ANNOUNCED, _announced, often)
+        if plan.is_quick:
+            yield _skipped("return-announced", ANNOUNCED, at_most(3), ONLY_WHOLE)
+        else:
+            yield returned(plan, made, "return-announced", ANNOUNCED, _announced, often)
 
 
 def _skipped(key: str, title: str, goal: Goal, why: str) -> Figure:
