@@ -113,6 +113,6 @@ def configure(stream: TextIO) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    # A library that tells of each request would write citizens' references into the log.
-    for name in ("httpx", "httpcore", "aiosqlite", "uvicorn.access"):
+    # What libraries tell of each request and step is not for this log.
+    for name in ("httpx", "httpcore", "aiosqlite", "alembic", "uvicorn"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -11,17 +11,22 @@ import signal
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from importlib.metadata import version
 from random import SystemRandom
+from typing import cast
 
+import structlog
 import uvicorn
 from litestar import Litestar
 from litestar.datastructures import State
+from litestar.types import ASGIApp
 
 from server import api, keys, projections, refusals, routes_exchange
 from server.access import guard
 from server.admission import Admission
 from server.config import Config
 from server.context import Projector, ServerContext
+from server.metrics import Meter, measured
 from server.rates import Rates
 from server.store.engine import SQLITE, Store, open_store
 from server.store.migrate import SchemaOlder, check, migrate
@@ -31,6 +36,8 @@ from wire.limits import (
     ENROLMENTS_PER_ADDRESS_A_MINUTE_MAX,
     ENROLMENTS_PER_TICKET_A_MINUTE_MAX,
 )
+
+_log = structlog.get_logger("server")
 
 KEEP_ALIVE_S = 3_700  # an idle office comes every half hour and finds its connection open
 STOP_S = 5
@@ -104,12 +111,14 @@ def create_app(context: ServerContext) -> Litestar:
                 "context": context,
                 "sessions": Sessions(context.random_bytes),
                 "sign_in": pages.SignIn(),
+                "meter": Meter(),
             }
         ),
         guards=[guard],
         lifespan=[lifespan],
         exception_handlers=refusals.HANDLERS,
         openapi_config=None,
+        logging_config=None,
         request_max_body_size=BODY_BYTES_MAX,
     )
 
@@ -117,7 +126,9 @@ def create_app(context: ServerContext) -> Litestar:
 async def run(config: Config) -> None:
     """Serve until SIGINT or SIGTERM."""
     context = await open_context(config)
+    _log.info("started", listen=f"{config.host}:{config.port}", version=version("commune"))
     await _Server(uvicorn_config(context)).serve()
+    _log.info("stopped")
 
 
 class _Server(uvicorn.Server):
@@ -142,8 +153,9 @@ class _Server(uvicorn.Server):
 def uvicorn_config(context: ServerContext) -> uvicorn.Config:
     """Return how the application is served: quiet headers, connections kept for an hour."""
     config = context.config
+    app = create_app(context)
     return uvicorn.Config(
-        create_app(context),
+        measured(cast("ASGIApp", app), app.state.meter),
         host=config.host,
         port=config.port,
         http="httptools",

@@ -81,7 +81,7 @@ def test_an_exception_given_by_hand_is_read_too(log: io.StringIO) -> None:
 
 
 def test_the_standard_librarys_logging_goes_the_same_way(log: io.StringIO) -> None:
-    logging.getLogger("uvicorn.error").info("listening on %s", "127.0.0.1:8710")
+    logging.getLogger("asyncio").info("listening on %s", "127.0.0.1:8710")
     logging.getLogger("uvicorn.access").info("GET /api/dossiers?q=001184000017")
     (entry,) = lines(log)
     assert entry["event"] == "listening on 127.0.0.1:8710"
