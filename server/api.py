@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from litestar.types import ControllerRouterHandler
 
-from server import api_feed, api_reports
+from server import api_feed, api_reports, metrics, openapi
 
-ROUTES: list[ControllerRouterHandler] = [*api_feed.ROUTES, *api_reports.ROUTES]
+ROUTES: list[ControllerRouterHandler] = [
+    *api_feed.ROUTES,
+    *api_reports.ROUTES,
+    *metrics.ROUTES,
+    *openapi.ROUTES,
+]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from traceback import extract_tb
 from typing import Any
 
 import msgspec
+import structlog
 from litestar import Request, Response
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
@@ -19,6 +21,10 @@ from wire.texts import accept_language
 PROBLEM_TYPE = "application/problem+json"
 BUSY_S = 15  # a database that did not answer now may in this time; spread over twice as long
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout, OSError)
+
+FRAMES_LOGGED = 5
+
+_log = structlog.get_logger("server")
 
 AnyRequest = Request[Any, Any, State]
 
@@ -40,9 +46,22 @@ def refused(request: AnyRequest, refusal: Refusal) -> Response[bytes]:
     )
 
 
-def away(request: AnyRequest, _error: Exception) -> Response[bytes]:
-    """Answer while the database cannot be reached: nothing was stored, come again."""
+def away(request: AnyRequest, error: Exception) -> Response[bytes]:
+    """Answer while the database cannot be reached: nothing was stored, come again.
+
+    The log gets what the database said, without the statement's values.
+    """
+    said = getattr(error, "orig", None) or error
+    _log.warning("database-away", path=request.url.path, error=f"{type(said).__name__}: {said}")
     return refused(request, Refusal("busy"))
+
+
+def accident(request: AnyRequest, error: Exception) -> Response[bytes]:
+    """Answer 500 without a word of the accident; the log gets its place, never its values."""
+    frames = extract_tb(error.__traceback__)
+    where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-FRAMES_LOGGED:]]
+    _log.error("accident", path=request.url.path, error=type(error).__name__, where=where)
+    return refused(request, Refusal("internal"))
 
 
 def unrouted(request: AnyRequest, error: HTTPException) -> Response[bytes]:
@@ -56,5 +75,6 @@ HANDLERS: dict[type[Exception] | int, Any] = {
     Refusal: refused,
     HTTPException: unrouted,
     **dict.fromkeys(DATABASE_AWAY, away),
+    Exception: accident,
 }
 """For `Litestar(exception_handlers=…)`."""
