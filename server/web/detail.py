@@ -169,7 +169,7 @@ def _machine(standing: Standing, now_ms: int, lang: Lang) -> Machine:
     facts = {
         "seen": written_time(standing.seen_ms) or "–",
         "held": written_count(report.delivered_seq, lang),
-        "backlog": written_count(standing.missing, lang),
+        "backlog": "–" if standing.seen_ms is None else written_count(standing.missing, lang),
         "lag": "–" if lag is None else written_age(lag, lang),
         "agent": report.agent or "–",
         "clock": clock if standing.reported_ms is not None else "–",

@@ -220,7 +220,7 @@ def _row(line: Line, now_ms: int, lang: Lang) -> OfficeRow:
         reason=reason.pick(lang),
         seen=written_time(seen_ms),
         seen_age=TEXTS["overview.ago"].format(age=ago).pick(lang) if ago else "",
-        backlog=written_count(line.backlog, lang),
+        backlog="–" if seen_ms is None else written_count(line.backlog, lang),
         lag="–" if lag is None else written_age(lag, lang),
         agent=standing.report.agent if standing is not None and standing.report.agent else "–",
         problems=written_count(line.problems, lang),

@@ -283,7 +283,7 @@ async def test_one_sentence_says_that_everything_is_here(
         device.note()
     await device.sync(report=full_report(device, 0))
     page = await signed_in.see("/offices/H26.107")
-    assert "Tỉnh đã có đủ 1.234 bản ghi của xã, tính đến 21/11/2026 08:00." in page
+    assert "Tỉnh đã có đủ 1.234 bản ghi của đơn vị, tính đến 21/11/2026 08:00." in page
     assert "1–1234" in page
 
 
