@@ -1,6 +1,7 @@
-"""`report`: what the office reports, as a table, CSV or JSON."""
+"""`report`: what the office reports, as a table, CSV, JSON or XLSX."""
 
 import sys
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -17,8 +18,10 @@ from console.words import WordsGroup, command, group
 from records.csv_text import Cell, write_csv
 from records.present import VisitItem
 from records.statistics import COLUMNS, Statistics, StatisticsRow
+from records.workbook import write_workbook
 
-FORMATS: Final = ("table", "csv", "json")
+FORMATS: Final = ("table", "csv", "json", "xlsx")
+FILES: Final = ("csv", "xlsx")
 VISIT_COLUMNS: Final = VisitItem.__struct_fields__
 
 
@@ -30,8 +33,8 @@ def dossiers(context: Context, *, first: datetime, last: datetime, form: str) ->
         context.speech.print_json(statistics)
         return
     rows = [[_cell(row, name) for name in COLUMNS] for row in statistics.rows]
-    if form == "csv":
-        _write(write_csv(COLUMNS, rows))
+    if form in FILES:
+        _write(context.speech, form, "dossiers", COLUMNS, rows)
         return
     totals = [_cell(statistics.totals, name) for name in COLUMNS]
     # A terminal is narrow: columns that are empty everywhere say nothing.
@@ -56,8 +59,8 @@ def visits(context: Context, *, first: datetime, last: datetime, form: str) -> N
         context.speech.print_json(rows)
         return
     cells = [[_cell(row, name) for name in VISIT_COLUMNS] for row in rows]
-    if form == "csv":
-        _write(write_csv(VISIT_COLUMNS, cells))
+    if form in FILES:
+        _write(context.speech, form, "visits", VISIT_COLUMNS, cells)
     else:
         print_table(VISIT_COLUMNS, cells)
 
@@ -74,7 +77,16 @@ def _cell(row: StatisticsRow | VisitItem, name: str) -> Cell:
     return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
-def _write(content: bytes) -> None:
+def _write(
+    speech: Speech, form: str, name: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]]
+) -> None:
+    if form == "csv":
+        content = write_csv(columns, rows)
+    elif sys.stdout.isatty():
+        speech.tell(speech("report.terminal", name=name))
+        raise SystemExit(EXIT_USAGE)
+    else:
+        content = write_workbook(speech(f"report.{name}"), columns, rows)
     sys.stdout.buffer.write(content)
     sys.stdout.buffer.flush()
 

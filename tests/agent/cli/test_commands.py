@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from openpyxl import load_workbook
 
 from agent.cli.tree import MODULES
 from agent.journal.backup import backup
@@ -227,6 +228,18 @@ async def test_reports_come_as_table_csv_and_json(office: Office, at_office: Ter
     visits = (await at_office.run("report", "visits", *days, "--format", "json")).json
     assert [visit["name"] for visit in visits] == ["Lê Văn An"]
     assert "Lê Văn An" in (await at_office.run("report", "visits", *days)).out
+
+
+async def test_a_report_comes_as_a_workbook_when_it_is_not_for_the_screen(
+    office: Office, at_office: Terminal
+) -> None:
+    await office.parts.service.submit_line(as_json(CHECK_IN), "lan.nt")
+    days = ("--from", "2026-11-19", "--to", "2026-11-20")
+    process = await at_office.start("report", "visits", *days, "--format", "xlsx")
+    content, _ = await process.communicate()
+    assert process.returncode == 0
+    rows = list(load_workbook(io.BytesIO(content)).active.iter_rows(values_only=True))
+    assert "Lê Văn An" in rows[1]
 
 
 async def test_devices_are_listed(at_office: Terminal) -> None:
