@@ -6,14 +6,15 @@ Paths are relative to the file. Every mistake is reported at once with its line 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct
 
-from wire.settings import SettingProblem, SettingsRefused, read
-from wire.texts import Text
+from wire.settings import Check, Fault, Mistake, read
+from wire.texts import load as load_texts
 
 HOUR_S = 3_600
 DAY_S = 86_400
@@ -21,7 +22,7 @@ DAY_S = 86_400
 Seconds = Annotated[int, Meta(ge=1)]
 
 
-class _File(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class _File(Struct, frozen=True, kw_only=True):
     """The file as it stands, before paths are resolved."""
 
     listen: str
@@ -57,29 +58,6 @@ class Config(Struct, frozen=True, kw_only=True):
     tls_key: Path | None
 
 
-_REMEDIES = {
-    "listen": Text(
-        vi='Ví dụ: listen = "127.0.0.1:8700"', en='For example: listen = "127.0.0.1:8700"'
-    ),
-    "public_url": Text(
-        vi='Địa chỉ các xã gọi tới, ví dụ: public_url = "https://motcua.tinh.gov.vn"',
-        en='The address offices call, for example: public_url = "https://onestop.example"',
-    ),
-    "database": Text(
-        vi='database = "sqlite:///data/province.db" hoặc "postgresql+asyncpg://…"',
-        en='database = "sqlite:///data/province.db" or "postgresql+asyncpg://…"',
-    ),
-    "late_after_s": Text(vi="Số giây, từ 1", en="Seconds, 1 or more"),
-    "silent_after_s": Text(
-        vi="Số giây, không nhỏ hơn late_after_s", en="Seconds, not less than late_after_s"
-    ),
-    "tls_cert": Text(
-        vi="Ghi cả tls_cert và tls_key, hoặc bỏ cả hai",
-        en="Give both tls_cert and tls_key, or neither",
-    ),
-}
-
-
 def load(path: Path) -> Config:
     """Read server.toml. Raises SettingsRefused with every mistake; OSError when unreadable."""
     source = path.read_text(encoding="utf-8")
@@ -88,20 +66,7 @@ def load(path: Path) -> Config:
 
 def parse(source: str, path: Path) -> Config:
     """Return the settings in `source`; `path` is the file they stand in."""
-    written = read(source, _File, remedies=_REMEDIES)
-    problems = [
-        _problem(source, key, message)
-        for key, message in (
-            ("listen", _listen_mistake(written.listen)),
-            ("public_url", _url_mistake(written.public_url)),
-            ("database", _database_mistake(written.database)),
-            ("silent_after_s", _threshold_mistake(written)),
-            ("tls_cert", _tls_mistake(written)),
-        )
-        if message is not None
-    ]
-    if problems:
-        raise SettingsRefused(tuple(sorted(problems, key=lambda problem: problem.line)))
+    written = read(source, _File, checks=_CHECKS, between=_between)
     base = path.resolve().parent
     host, _, port = written.listen.rpartition(":")
     return Config(
@@ -125,40 +90,45 @@ def _absolute_database(url: str, base: Path) -> str:
     return f"{prefix}{base / url.removeprefix(prefix)}" if url.startswith(prefix) else url
 
 
-def _listen_mistake(listen: str) -> Text | None:
-    host, _, port = listen.rpartition(":")
-    if host and port.isascii() and port.isdigit() and int(port) <= 0xFFFF:
-        return None
-    return Text(vi="Cần dạng máy:cổng", en="Must be host:port")
+_TEXTS: Final = load_texts("server")
 
 
-def _url_mistake(url: str) -> Text | None:
-    parts = urlsplit(url)
-    if parts.scheme in ("http", "https") and parts.netloc:
-        return None
-    return Text(vi="Cần một địa chỉ http(s)://", en="Must be an http(s):// address")
+def _fault(setting: str, **words: object) -> Fault:
+    message = _TEXTS[f"setting.{setting}"].format(**words)
+    return Fault(message, _TEXTS[f"setting-remedy.{setting}"])
 
 
-def _database_mistake(url: str) -> Text | None:
+def _listen(value: str) -> Fault | None:
+    host, _, port = value.rpartition(":")
+    good = host and port.isascii() and port.isdigit() and int(port) <= 0xFFFF
+    return None if good else _fault("listen", value=value)
+
+
+def _url(value: str) -> Fault | None:
+    parts = urlsplit(value)
+    good = parts.scheme in ("http", "https") and parts.netloc
+    return None if good else _fault("public_url", value=value)
+
+
+def _database(value: str) -> Fault | None:
     prefix = "sqlite:///"
-    if url.startswith("postgresql+asyncpg://") or (url.startswith(prefix) and url != prefix):
-        return None
-    return Text(vi="Không phải cơ sở dữ liệu dùng được", en="Not a database that can be used")
+    good = value.startswith("postgresql+asyncpg://") or (
+        value.startswith(prefix) and value != prefix
+    )
+    return None if good else _fault("database", value=value)
 
 
-def _threshold_mistake(written: _File) -> Text | None:
-    if written.silent_after_s >= written.late_after_s:
-        return None
-    return Text(vi="Nhỏ hơn late_after_s", en="Less than late_after_s")
+_CHECKS: Final[Mapping[str, Check]] = {
+    "listen": _listen,
+    "public_url": _url,
+    "database": _database,
+}
 
 
-def _tls_mistake(written: _File) -> Text | None:
-    if (written.tls_cert is None) == (written.tls_key is None):
-        return None
-    return Text(vi="Chỉ có một trong hai", en="Only one of the two is given")
-
-
-def _problem(source: str, key: str, message: Text) -> SettingProblem:
-    numbered = enumerate(source.splitlines(), start=1)
-    line = next((n for n, text in numbered if text.lstrip().startswith(key)), 1)
-    return SettingProblem(path=key, line=line, message=message, remedy=_REMEDIES[key])
+def _between(data: Mapping[str, Any]) -> Iterator[Mistake]:
+    late, silent = data.get("late_after_s", HOUR_S), data.get("silent_after_s", DAY_S)
+    if isinstance(late, int) and isinstance(silent, int) and silent < late:
+        yield ("silent_after_s",), _fault("silent_after_s", late=late)
+    for one, other in (("tls_cert", "tls_key"), ("tls_key", "tls_cert")):
+        if one in data and other not in data:
+            yield (one,), _fault("tls", one=one, other=other)

@@ -1,24 +1,38 @@
 """Read a TOML settings file into typed values, naming every mistake at once.
 
 Pure: text in, values out. The shape is a tree of msgspec Structs; a key the Struct does not have,
-a value of another type and a key that is missing are all collected, each with its path, its line
-in the file and what to do about it, so that a technician repairs a file in one go.
+a value of another type or beyond its bounds, a key that is missing and what the program itself
+checks are all collected, each with its path, its line in the file and what to do about it, so
+that a technician repairs a file in one go.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar, get_args, get_origin
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, inspect
 
-from wire.texts import Text
+from wire.texts import Text, load
 
 T = TypeVar("T", bound=Struct)
 Path = tuple[str | int, ...]
+
+
+class Fault(NamedTuple):
+    """What is wrong with a value, and how to repair it."""
+
+    message: Text
+    remedy: Text
+
+
+Check = Callable[[Any], Fault | None]
+"""Judges a value of the right type; None when it will do."""
+
+TEXTS: Final = load("wire", "settings.toml")
 
 _HEADER = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY = re.compile(
@@ -43,96 +57,120 @@ class SettingsRefused(Exception):  # noqa: N818 - a judgement on a file, like Re
         super().__init__("; ".join(f"{p.line}: {p.path}: {p.message.en}" for p in problems))
 
 
-def read(source: str, kind: type[T], *, remedies: Mapping[str, Text] | None = None) -> T:
+Mistake = tuple[Path, Fault]
+
+
+def read(
+    source: str,
+    kind: type[T],
+    *,
+    checks: Mapping[str, Check] | None = None,
+    between: Callable[[Mapping[str, Any]], Iterable[Mistake]] | None = None,
+) -> T:
     """Return the settings in `source` as `kind`.
 
-    `remedies` maps a dotted path (without array numbers) to what to write there. Raises
-    SettingsRefused with all mistakes.
+    `checks` tells by dotted path, without array numbers, what else must hold of a value; `between`
+    is given the file as it was parsed, before any type is sure, and says which settings do not go
+    together. Raises SettingsRefused with all mistakes.
     """
     try:
         data = tomllib.loads(source)
     except tomllib.TOMLDecodeError as error:
         raise SettingsRefused((_not_toml(source, error),)) from error
+    found = list(_mistakes(data, inspect.type_info(kind), (), checks or {}))
+    if between is not None:
+        found += between(data)
     lines = _lines(source)
     problems = [
-        SettingProblem(
-            path=_dotted(path),
-            line=_line(lines, path),
-            message=message,
-            remedy=(remedies or {}).get(_dotted(p for p in path if isinstance(p, str)), remedy),
-        )
-        for path, message, remedy in _mistakes(data, kind, ())
+        SettingProblem(_dotted(path), _line(lines, path), fault.message, fault.remedy)
+        for path, fault in found
     ]
     if problems:
-        raise SettingsRefused(tuple(sorted(problems, key=lambda p: (p.line, p.path))))
-    try:
-        return msgspec.convert(data, kind)
-    except msgspec.ValidationError as error:  # a rule over several keys (__post_init__)
-        text = Text(vi=str(error), en=str(error))
-        raise SettingsRefused((SettingProblem("", 1, text, text),)) from error
+        raise SettingsRefused(tuple(sorted(problems, key=lambda problem: problem.line)))
+    return msgspec.convert(data, kind)
 
 
-def _mistakes(data: object, kind: Any, path: Path) -> Iterator[tuple[Path, Text, Text]]:
-    """Walk value and type together; yield (path, what is wrong, what to do)."""
-    table = _table(kind)
-    if isinstance(data, dict) and table is not None:
-        yield from _table_mistakes(data, table, path)
-        return
-    element = _element(kind)
-    if isinstance(data, list) and element is not None:
-        for number, item in enumerate(data):
-            yield from _mistakes(item, element, (*path, number))
-        return
-    try:
-        msgspec.convert(data, kind)
-    except msgspec.ValidationError as error:
-        reason = str(error)
-        yield (
-            path,
-            Text(
-                vi=f"Giá trị không dùng được: {reason}", en=f"This value cannot be used: {reason}"
-            ),
-            Text(vi="Sửa giá trị rồi chạy lại", en="Correct the value and run again"),
-        )
+def _mistakes(
+    value: object, kind: inspect.Type, path: Path, checks: Mapping[str, Check]
+) -> Iterator[Mistake]:
+    """Walk value and type together."""
+    match kind:
+        case inspect.UnionType():
+            some = next(each for each in kind.types if not isinstance(each, inspect.NoneType))
+            yield from _mistakes(value, some, path, checks)
+        case inspect.StructType():
+            if isinstance(value, dict):
+                yield from _table_mistakes(value, kind, path, checks)
+            else:
+                yield _wrong(path, "table")
+        case inspect.VarTupleType(item_type=inspect.StructType() as element):
+            if isinstance(value, list):
+                for number, item in enumerate(value):
+                    yield from _mistakes(item, element, (*path, number), checks)
+            else:
+                yield _wrong(path, "tables")
+        case _:
+            mistake = _leaf_mistake(value, kind, path)
+            check = checks.get(_name(path))
+            if mistake is not None:
+                yield mistake
+            elif check is not None and (fault := check(value)) is not None:
+                yield path, fault
 
 
 def _table_mistakes(
-    data: Mapping[str, object], kind: type[Struct], path: Path
-) -> Iterator[tuple[Path, Text, Text]]:
-    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
-    for name in data.keys() - fields.keys():
-        known = ", ".join(sorted(fields))
-        yield (
-            (*path, name),
-            Text(vi="Không có mục cấu hình này", en="There is no such setting"),
-            Text(
-                vi=f"Xóa dòng này hoặc dùng một trong: {known}",
-                en=f"Remove it, or use one of: {known}",
-            ),
-        )
+    data: Mapping[str, object],
+    kind: inspect.StructType,
+    path: Path,
+    checks: Mapping[str, Check],
+) -> Iterator[Mistake]:
+    fields = {field.encode_name: field for field in kind.fields}
+    for name in data:
+        if name not in fields:
+            yield _wrong((*path, name), "unknown", known=", ".join(fields))
     for name, field in fields.items():
         if name in data:
-            yield from _mistakes(data[name], field.type, (*path, name))
+            yield from _mistakes(data[name], field.type, (*path, name), checks)
         elif field.required:
-            yield (
-                (*path, name),
-                Text(vi="Thiếu mục cấu hình này", en="This setting is missing"),
-                Text(vi=f"Thêm dòng: {name} = …", en=f"Add a line: {name} = …"),
-            )
+            is_table = isinstance(field.type, inspect.StructType)
+            yield _wrong((*path, name), "missing-table" if is_table else "missing")
 
 
-def _table(kind: Any) -> type[Struct] | None:
-    """Return the Struct a type is, alone or beside None."""
-    for each in get_args(kind) or (kind,):
-        if isinstance(each, type) and issubclass(each, Struct):
-            return each
-    return None
+def _leaf_mistake(value: object, kind: inspect.Type, path: Path) -> Mistake | None:
+    match kind:
+        case inspect.StrType():
+            if not isinstance(value, str):
+                return _wrong(path, "text")
+            return _wrong(path, "blank") if kind.min_length and not value.strip() else None
+        case inspect.IntType():
+            if not isinstance(value, int) or isinstance(value, bool):
+                return _wrong(path, "whole")
+            return _bounds_mistake(value, kind, path)
+        case inspect.LiteralType():
+            if value in kind.values:
+                return None
+            return _wrong(path, "choice", value=value, choices=", ".join(map(str, kind.values)))
+        case _:
+            raise TypeError(f"no settings of type {kind} are known")
 
 
-def _element(kind: Any) -> Any | None:
-    """Return the element type of `list[X]` or `tuple[X, ...]`, None for anything else."""
-    arguments = get_args(kind)
-    return arguments[0] if get_origin(kind) in (list, tuple) and arguments else None
+def _bounds_mistake(value: int, kind: inspect.IntType, path: Path) -> Mistake | None:
+    if kind.le is None:
+        good = kind.ge is None or value >= kind.ge
+        return None if good else _wrong(path, "least", low=kind.ge)
+    low = kind.ge or 0
+    return None if low <= value <= kind.le else _wrong(path, "range", low=low, high=kind.le)
+
+
+def _wrong(path: Path, rule: str, **words: object) -> Mistake:
+    words["key"] = next((part for part in reversed(path) if isinstance(part, str)), "")
+    message, remedy = TEXTS[f"wrong.{rule}"], TEXTS[f"remedy.{rule}"]
+    return path, Fault(message.format(**words), remedy.format(**words))
+
+
+def _name(path: Path) -> str:
+    """Return the dotted name of a setting, without the numbers of arrays."""
+    return ".".join(part for part in path if isinstance(part, str))
 
 
 def _lines(source: str) -> dict[Path, int]:
@@ -167,7 +205,7 @@ def _line(lines: Mapping[Path, int], path: Path) -> int:
     return 1
 
 
-def _dotted(path: Any) -> str:
+def _dotted(path: Path) -> str:
     text = ""
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
@@ -177,9 +215,5 @@ def _dotted(path: Any) -> str:
 def _not_toml(source: str, error: tomllib.TOMLDecodeError) -> SettingProblem:
     place = re.search(r"line (\d+)", str(error))
     line = int(place[1]) if place else max(1, source.count("\n"))
-    return SettingProblem(
-        path="",
-        line=line,
-        message=Text(vi=f"Không phải TOML: {error}", en=f"This is not TOML: {error}"),
-        remedy=Text(vi="Sửa cú pháp của dòng này", en="Correct the syntax of this line"),
-    )
+    message = TEXTS["wrong.not-toml"].format(reason=error)
+    return SettingProblem(path="", line=line, message=message, remedy=TEXTS["remedy.not-toml"])

@@ -112,7 +112,7 @@ def test_what_is_missing_is_told_at_the_table_it_belongs_to() -> None:
 
 
 def test_a_table_where_a_list_belongs_and_the_other_way_round() -> None:
-    assert wrong(GOOD + '\n[devices]\nname = "a"') == [("devices[0]", 7)]
+    assert wrong(GOOD + '\n[devices]\nname = "a"') == [("devices", 7)]
     assert wrong(GOOD.replace("[province]", "[[province]]"))[0][0] == "province"
 
 
