@@ -1,15 +1,17 @@
 """Reading the body of an event of any kind, of either journal."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from types import MappingProxyType
+from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, inspect
 
 from records.desk_events import DESK_BODIES
 from records.office_events import OFFICE_BODIES
 from records.texts import TEXTS
+from wire.event import YEARS
 from wire.problems import FieldError, Refusal
 
 BODIES: Mapping[str, type[Struct]] = MappingProxyType({**OFFICE_BODIES, **DESK_BODIES})
@@ -29,19 +31,54 @@ def decode_body(kind: str, raw: bytes | msgspec.Raw) -> Struct:
 
     Raises:
         UnknownKind: this version does not know the kind.
-        Refusal: `field-invalid`, naming the path, when the body is not of its type.
+        Refusal: `field-invalid`, naming the path, when the body is not of its type, or bears a
+            time whose year is outside `wire.event.YEARS`.
     """
     decoder = _decoder(kind)
     try:
-        return decoder.decode(raw)
+        body = decoder.decode(raw)
     except msgspec.ValidationError as wrong:
         said, _, path = str(wrong).partition(" - at `$")
-        place = f"body{path.rstrip('`')}"
-        text = TEXTS["refusal.body_wrong"].format(kind=kind, place=place, said=said)
-        error = FieldError(place, "field-invalid", TEXTS["field.said"].format(said=said))
-        raise Refusal("field-invalid", text, [error]) from wrong
+        raise _wrong(kind, f"body{path.rstrip('`')}", said) from wrong
     except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
         raise Refusal("not-json", f"{kind}: {wrong}") from wrong
+    for path, names in _times(type(body)):
+        at = _reach(body, names)
+        if at is not None and at.year not in YEARS:
+            raise _wrong(kind, f"body.{path}", "the year is out of range")
+    return body
+
+
+def _wrong(kind: str, place: str, said: str) -> Refusal:
+    text = TEXTS["refusal.body_wrong"].format(kind=kind, place=place, said=said)
+    error = FieldError(place, "field-invalid", TEXTS["field.said"].format(said=said))
+    return Refusal("field-invalid", text, [error])
+
+
+@cache
+def _times(body: type[Struct]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return where a body may bear a time: the path as written, and the attributes to it."""
+    return tuple(_find_times(body, "", ()))
+
+
+def _find_times(
+    body: type[Struct], path: str, names: tuple[str, ...]
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for field in msgspec.structs.fields(body):
+        info = inspect.type_info(field.type)
+        kinds = info.types if isinstance(info, inspect.UnionType) else (info,)
+        for kind in kinds:
+            if isinstance(kind, inspect.DateTimeType):
+                yield f"{path}{field.encode_name}", (*names, field.name)
+            elif isinstance(kind, inspect.StructType):
+                inner = f"{path}{field.encode_name}."
+                yield from _find_times(kind.cls, inner, (*names, field.name))
+
+
+def _reach(value: Any, names: tuple[str, ...]) -> Any:
+    for name in names:
+        value = getattr(value, name, None)
+    return value
 
 
 @cache

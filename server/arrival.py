@@ -18,8 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.places import Place
 from server.store.tables import boot_clock
 from server.stored import Clock
-from wire.event import Event
+from wire.event import Event, format_time, parse_time
 from wire.plaintext import Up
+from wire.problems import Malformed
 
 Corrections = Mapping[bytes, int]
 TRUSTED = "trusted"
@@ -39,9 +40,18 @@ def when(event: Event | None, at_ms: int | None, corrections: Corrections) -> Wh
     if event.clock is None:
         return When(at_ms, "ok")
     correction = corrections.get(_boot(event.boot))
-    if correction is None:
+    if correction is None or not _is_moment(at_ms + correction):
         return When(at_ms, "uncertain")
     return When(at_ms + correction, "corrected")
+
+
+def _is_moment(at_ms: int) -> bool:
+    """Tell whether a corrected time can be shown and compared like any other."""
+    try:
+        parse_time(format_time(at_ms))
+    except (Malformed, ValueError, OverflowError, OSError):
+        return False
+    return True
 
 
 def _boot(boot: str | None) -> bytes:

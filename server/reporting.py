@@ -49,8 +49,8 @@ async def own_days(conn: AsyncConnection, place: Place, facts: ReportFacts) -> l
             last_day=facts.generated_at[:10],
             marks=lambda seq, hash_: event_mark(place.device_id, place.journal_id, seq, hash_),
         )
-    except ValueError:
-        return None  # generated_at names no day
+    except (ValueError, OverflowError):
+        return None  # generated_at names no day, or one that no 35 days can end with
 
 
 async def _store(

@@ -18,6 +18,10 @@ from wire.problems import Malformed
 OFFICE_ZONE = timezone(timedelta(hours=7))
 """Viet Nam's time; events are written in it whatever the machine's zone."""
 
+YEARS = range(1000, 9000)
+"""Years a time may bear: nearer the ends of the calendar another zone, or a term added, would be
+no date any more, and one such time would stop every list that shows it."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
@@ -101,10 +105,13 @@ def parse_time(text: str) -> int:
     """Return the milliseconds since the epoch of an RFC 3339 time with any offset.
 
     Raises:
-        Malformed: `time`: another form, or no moment at all (30 February, a leap second).
+        Malformed: `time`: another form, a year outside YEARS, or no moment at all (30 February,
+            a leap second).
     """
     if not _RFC3339.fullmatch(text):
         raise Malformed("time", "RFC 3339 with seconds and offset was expected")
+    if int(text[:4]) not in YEARS:
+        raise Malformed("time", "the year is out of range")
     try:
         return (datetime.fromisoformat(text) - _EPOCH) // _MILLISECOND
     except (ValueError, OverflowError):
