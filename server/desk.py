@@ -16,12 +16,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.places import rungs
 from server.store.tables import desk_event, desk_journal
 from wire.chain import Head, extend, genesis
-from wire.event import Event, encode, format_time
+from wire.event import Event, decode, encode, format_time
 from wire.keys import key_id
 from wire.limits import EVENTS_PLAIN_BYTES_MAX
 
 ACTOR = "province"
 TAKE_ROWS_MAX = 5_000
+PRIVATE = ("dossier.", "numbers.", "event.")
+"""Kinds that tell of people, or grant something: for devices that are believed."""
 
 
 class Desk(Struct, frozen=True, kw_only=True):
@@ -182,6 +184,18 @@ async def after(conn: AsyncConnection, desk: Desk, cursor: Head) -> Part:
             break
         events.append(event)
     return Part(cursor.seq + 1, cursor.hash, tuple(events))
+
+
+def guarded(part: Part) -> Part:
+    """Return the events before the first that tells of a dossier, of numbers, or of an own event.
+
+    What a device gets that waits for a person or is not believed any more: what is published for
+    everybody, and nothing about people.
+    """
+    for count, event in enumerate(part.events):
+        if decode(event).kind.startswith(PRIVATE):
+            return Part(part.first, part.prev, part.events[:count])
+    return part
 
 
 async def ladder(conn: AsyncConnection, desk: Desk) -> tuple[Head, ...]:

@@ -82,7 +82,8 @@ async def enrol(ctx: ServerContext, ticket_id: bytes, body: bytes, address: str)
     """Answer an enrolment request that names `ticket_id`, sent from `address`.
 
     Raises TooOften, and Refusal: ticket-unknown, ticket-forged, ticket-used, ticket-expired,
-    receiver-unknown, signature-wrong, message-malformed, too-large.
+    already-enrolled, device-revoked, receiver-unknown, signature-wrong, message-malformed,
+    too-large.
     """
     now_ms = ctx.now_ms()
     ctx.addresses.take(address.encode(), now_ms)
@@ -114,6 +115,7 @@ async def _enrol(
     row = await _ticket(conn, opened.request.ticket, locked=True)
     issued = await _issued(conn, row)
     if enrolment.judge_request(opened, issued, now_ms) == "first":
+        await _must_be_new(conn, ctx, opened.device_id)
         office = await offices.locked(conn, row.office_id)
         await _take_in(conn, ctx, opened, office, automatic=row.automatic, now_ms=now_ms)
         await conn.execute(
@@ -125,7 +127,17 @@ async def _enrol(
     device = await devices.find(conn, opened.device_id, locked=True)
     if device is None:
         raise Refusal("sender-unknown")
+    if device.state == "revoked":
+        raise Refusal("device-revoked")
     return await _welcome(conn, ctx, device, opened, request_hash, now_ms)
+
+
+async def _must_be_new(conn: AsyncConnection, ctx: ServerContext, device_id: bytes) -> None:
+    """Refuse keys that are, or were, a device already: a second ticket needs new ones."""
+    if revocations.is_revoked(ctx.config.data_dir, device_id):
+        raise Refusal("device-revoked")
+    if await devices.find(conn, device_id) is not None:
+        raise Refusal("already-enrolled")
 
 
 async def _take_in(
@@ -213,6 +225,8 @@ async def _welcome(  # noqa: PLR0917 - everything an answer is made of
         next_after=PENDING_POLL_S if pending else IDLE_POLL_S,
     )
     part = await desk.after(conn, each, each.start)
+    if device.state != "active":
+        part = desk.guarded(part)
     return Answer(down=down, receipt=None, desk=part, past=None, budget=MESSAGE_BYTES_MAX)
 
 

@@ -53,17 +53,21 @@ class _Exchange:
     now_ms: int
 
 
-async def exchange(body: bytes, ctx: ServerContext) -> bytes:
-    """Answer one full message.
+async def exchange(body: bytes, ctx: ServerContext, address: str = "") -> bytes:
+    """Answer one full message, sent from `address`.
+
+    How often a device may ask is counted for each address by itself: what somebody else sends in
+    its name, which no signature has shown yet, must not use up its own allowance.
 
     Raises Refusal (message-malformed, sender-unknown, signature-wrong, receiver-unknown,
     codec-unknown, too-large) or TooOften; nothing was stored then.
     """
     envelope = parse(body)
     now_ms = ctx.now_ms()
-    ctx.senders.take(envelope.sender_kid, now_ms)
     async with ctx.store.read() as conn:
         sender = await devices.find(conn, envelope.sender_kid)
+    known = b"" if sender is None else envelope.sender_kid
+    ctx.senders.take(known + address.encode(), now_ms)
     if sender is None:
         sender = await readmission.readmit(ctx, envelope, now_ms)
     key = VerifyKey(sender.device_key)
@@ -163,7 +167,8 @@ async def _say(this: _Exchange, contact: Contact) -> _Said:
         report = this.request.report
         left = report.facts.left_today if report and cursor == each.head else None
         each = await devices.lend_numbers(conn, contact.place, each, this.now_ms, left)
-    return _Said(each, await desk.after(conn, each, cursor), record=record)
+    part = await desk.after(conn, each, cursor)
+    return _Said(each, part if device.state == "active" else desk.guarded(part), record=record)
 
 
 async def _take_in(this: _Exchange, contact: Contact) -> Contact:

@@ -27,16 +27,17 @@ ASIDE_BYTES_MAX = 1 << 20  # of a body that is too large, what is still read so 
 async def exchange_route(request: AnyRequest) -> Response[bytes]:
     """Take one full message and answer it."""
     context = _context(request)
+    body = await _body(request, MESSAGE_BYTES_MAX)
     with context.admission.enter():
-        return _message(await exchange(await _body(request, MESSAGE_BYTES_MAX), context))
+        return _message(await exchange(body, context, _address(request)))
 
 
 @post("/v1/enrolments", status_code=200, opt={"access": "open"}, include_in_schema=False)
 async def enrolment_route(request: AnyRequest) -> Response[bytes]:
     """Take the first message of a new device and answer it."""
     context = _context(request)
+    body = await _body(request, ENROLMENT_BYTES_MAX)
     with context.admission.enter():
-        body = await _body(request, ENROLMENT_BYTES_MAX)
         ticket_id = _ticket_id(str(request.query_params.get("ticket", "")))
         return _message(await enrol(context, ticket_id, body, _address(request)))
 
@@ -72,21 +73,19 @@ def _message(body: bytes) -> Response[bytes]:
 async def _body(request: AnyRequest, limit: int) -> bytes:
     """Return the body, read as it comes.
 
-    Raises Refusal media-type-unknown, or too-large once more than `limit` bytes have come.
+    Raises Refusal media-type-unknown, too-large once more than `limit` bytes have come, or busy
+    when it comes too slowly.
     """
     if request.headers.get("content-type") != MEDIA_TYPE:
         raise Refusal("media-type-unknown")
     stated = request.headers.get("content-length", "0")
     if stated.isdigit() and int(stated) > limit + ASIDE_BYTES_MAX:
         raise Refusal("too-large")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit + ASIDE_BYTES_MAX:
-            break
+    context = _context(request)
+    body = await context.admission.read(request.stream(), limit + ASIDE_BYTES_MAX)
     if len(body) > limit:
         raise Refusal("too-large")
-    return bytes(body)
+    return body
 
 
 def _ticket_id(text: str) -> bytes:

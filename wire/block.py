@@ -13,6 +13,7 @@ from wire import codec as codecs
 from wire.cbor import Key, Value
 from wire.chain import Head, event_digest, link
 from wire.limits import (
+    EVENTS_COUNT_MAX,
     EVENTS_PACKED_BYTES_MAX,
     EVENTS_PLAIN_BYTES_MAX,
     HASH_BYTES,
@@ -73,7 +74,8 @@ def pack(
 
     Raises:
         Malformed: no event at all, an event that is empty or holds 0x0A, `gone` out of order or
-            out of range, or `too-large`: more than 4 MiB before or 1 MiB after compression.
+            out of range, or `too-large`: more than 65,536 events and gone ones, or more than
+            4 MiB before or 1 MiB after compression.
         Refusal: `codec-unknown`.
     """
     for event in events:
@@ -99,7 +101,8 @@ def unpack(block: EventsBlock, *, plain_limit: int = EVENTS_PLAIN_BYTES_MAX) -> 
     """
     _check_frame(block)
     plain = codecs.inflate(block.data, block.codec, plain_limit)
-    events = plain.split(_SEPARATOR) if plain else []
+    # Cut no further than is allowed: what is beyond must not even become a list.
+    events = plain.split(_SEPARATOR, EVENTS_COUNT_MAX) if plain else []
     if not all(events):
         raise Malformed("event-separator", "an event is empty")
     _check_places(block, len(events))
@@ -136,6 +139,8 @@ def _check_places(block: EventsBlock, events: int) -> None:
     count = events + len(block.gone)
     if count == 0:
         raise Malformed("no-events")
+    if count > EVENTS_COUNT_MAX:
+        raise Malformed("too-large", f"more than {EVENTS_COUNT_MAX} events")
     last = block.first + count - 1
     if last > SEQ_MAX:
         raise Malformed("seq", "the last event is beyond every sequence number")

@@ -34,6 +34,9 @@ EVENTS_PLAIN_BYTES_MAX = 4 << 20
 and lets about 8,000 usual events travel at once."""
 EVENTS_PACKED_BYTES_MAX = 1 << 20
 """The same after compression; leaves half of the body limit to reports, days and statements."""
+EVENTS_COUNT_MAX = 1 << 16
+"""Events and `gone` of one block: a real event has more than 64 bytes, so 4 MiB hold fewer; a
+million empty ones in a frame of 200 bytes would cost a receiver a minute and a gigabyte."""
 ZSTD_WINDOW_BYTES_MAX = 4 << 20
 """Window a decompressor may be asked to hold: no larger than the largest content."""
 REPORT_PLAIN_BYTES_MAX = 256 << 10
@@ -54,11 +57,6 @@ GRANT_BYTES_MAX = 64
 """`grant` (section 7): opaque, and short enough for a request header."""
 TICKET_ID_BYTES = 8
 """Id of an enrolment ticket: it selects, its secret admits."""
-CBOR_ITEMS_MAX = 1 << 18
-"""Items of one message: 2 MiB of empty arrays would be 150 MB of objects; the largest honest
-message, `gone` for a whole block, has about 200,000."""
-GRANT_BYTES_MAX = 64
-"""A grant for blobs, opaque to whoever carries it."""
 FETCH_PLAIN_BYTES_MAX = 4 << 20
 """Events given back to one `fetch`, before compression."""
 

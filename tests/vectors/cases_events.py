@@ -197,6 +197,18 @@ def _kept_block(name: str, *events: bytes, first: int = 1, gone: Any = ()) -> di
     return dict(decoded)
 
 
+def _kept_many(count: int) -> dict[str, Any]:
+    """Return a block of more events than `pack` would write."""
+
+    def draw() -> bytes:
+        plain = b"\n".join([b"x"] * count)
+        frame = codec.compress(plain, 0, 19)
+        return cbor.encode(members(block.EventsBlock(1, HEADS[0].hash, 0, frame)))
+
+    decoded: Any = cbor.decode(kept("events", "refused-many", draw))
+    return dict(decoded)
+
+
 def raw_frame(data: bytes) -> bytes:
     """Return a frame of one raw block (RFC 8878 section 3.1.1.2): no compressor decides it."""
     assert len(data) < 256
@@ -259,6 +271,7 @@ def _blocks() -> list[Case]:
              "member-size"),
         case("refused-no-first", "no first",
              {k: v for k, v in three.items() if k != "first"}, "member-missing"),
+        case("refused-many", "65,537 events of one byte", _kept_many(65_537), "too-large"),
         case("refused-packed", "more than 1 MiB after compression",
              {**three, "data": bytes((1 << 20) + 1)}, "too-large"),
     ]  # fmt: skip

@@ -212,3 +212,11 @@ def test_a_hundred_thousand_events_a_second_are_unpacked() -> None:
         return time.perf_counter() - start
 
     assert min(once() for _ in range(3)) < 0.08
+
+
+def test_a_block_of_more_events_than_real_ones_fit_is_refused_before_they_are_looked_at() -> None:
+    assert reason(block_of(b"\n".join([b"x"] * 65_536))) is None
+    began = time.perf_counter()
+    assert reason(block_of(b"x\n" * (2 << 20))) == "too-large"
+    assert time.perf_counter() - began < 1
+    assert reason(block_of(b"\n".join([b"x"] * 65_535), gone=(gone(1), gone(2)))) == "too-large"

@@ -10,6 +10,7 @@ from .refused import need, refuse
 
 LAST_SEQ = 2**53 - 1
 CONTENT_LIMIT = 4 * 1024 * 1024
+COUNT_LIMIT = 65_536
 
 
 class Head(NamedTuple):
@@ -73,6 +74,7 @@ def read_events(data: bytes, head: Head | None = None) -> bytes:
             refuse("events")
     count = len(events) + len(gone)
     need(count, "no events")
+    need(count <= COUNT_LIMIT, "too many events")
     last = first + count - 1
     need(first >= 1 and last <= LAST_SEQ, "sequence numbers")
     need(all(first <= seq <= last for seq, _ in gone), "gone outside of the block")
