@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
 from msgspec import Struct
 from sqlalchemy import select
@@ -14,12 +14,14 @@ from server.context import ServerContext
 from server.store.tables import PROVINCE
 from server.store.tables import token as table
 from wire.problems import Refusal
+from wire.texts import load
 
 Scope = Literal["reports", "feed", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 TOKEN_BYTES = 32
 """256 bits: nothing to guess, so no slow hash is needed."""
 PREFIX = "cm_"
+TEXTS: Final = load("server")
 
 
 class Token(Struct, frozen=True):
@@ -104,7 +106,7 @@ async def check(conn: AsyncConnection, authorization: str | None, scope: Scope, 
     if row.expires_ms is not None and row.expires_ms <= now_ms:
         raise Refusal("not-signed-in")
     if row.scope not in (scope, "admin"):
-        raise Refusal("scope-forbidden")
+        raise Refusal("scope-forbidden", TEXTS["token.needs"].format(scope=scope, has=row.scope))
     name: str = row.name
     return name
 

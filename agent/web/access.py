@@ -22,7 +22,7 @@ from litestar.types import Scope
 from agent.clock import Clock
 from agent.web.door import STATE_DOOR
 from agent.web.sessions import Session, Sessions, csrf_matches
-from agent.web.texts import cookie_of
+from agent.web.texts import TEXTS, cookie_of
 from wire.problems import Refusal
 
 Access: TypeAlias = Literal["open", "bearer", "session", "socket"]
@@ -64,7 +64,7 @@ class Guard:
         if access == "session" and not through_socket:
             session = self._signed_in(scope, use=not route.opt.get("background", False))
         elif access == "socket" and not through_socket:
-            raise Refusal("role-forbidden")
+            raise Refusal("role-forbidden", TEXTS["access.socket-only"])
         elif access == "open" and not through_socket:
             session = find_session(scope, self._sessions, self._clock.mono_ms(), use=False)
         scope["state"][STATE_CALLER] = Caller(through_socket, session)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import IO
+from typing import IO, NoReturn
 
 import click
 import msgspec
@@ -31,7 +31,7 @@ def publish(context: Context, *, file: IO[bytes], office: tuple[str, ...], every
         speech.tell(speech("publish.to-whom"))
         raise SystemExit(EXIT_USAGE)
     lines = [(number, line) for number, line in enumerate(file, 1) if line.strip()]
-    items = [_item(speech, number, line) for number, line in lines]
+    items = _items(speech, lines)
 
     async def work(ctx: ServerContext) -> dict[str, object]:
         ids = None if everybody else await _ids(ctx, office)
@@ -49,13 +49,19 @@ def publish(context: Context, *, file: IO[bytes], office: tuple[str, ...], every
         _explain(speech, refused, [number for number, _ in lines])
 
 
-def _item(speech: Speech, number: int, line: bytes) -> tuple[str, bytes]:
-    try:
-        item = msgspec.json.decode(line, type=Item)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        speech.tell(speech("publish.line", line=number))
-        speech.refuse(Refusal("not-json", str(error)))
-    return item.kind, bytes(item.body)
+def _items(speech: Speech, lines: list[tuple[int, bytes]]) -> list[tuple[str, bytes]]:
+    """Read every line; where some cannot be read, all of those are told and the command ends."""
+    items, unread = [], {}
+    for place, (_, line) in enumerate(lines):
+        try:
+            item = msgspec.json.decode(line, type=Item)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            unread[place] = Refusal("not-json", str(error))
+        else:
+            items.append((item.kind, bytes(item.body)))
+    if unread:
+        _explain(speech, Refused(unread), [number for number, _ in lines])
+    return items
 
 
 async def _ids(ctx: ServerContext, codes: tuple[str, ...]) -> list[bytes]:
@@ -69,7 +75,7 @@ async def _ids(ctx: ServerContext, codes: tuple[str, ...]) -> list[bytes]:
     return ids
 
 
-def _explain(speech: Speech, refused: Refused, numbers: list[int]) -> None:
+def _explain(speech: Speech, refused: Refused, numbers: list[int]) -> NoReturn:
     for place, refusal in sorted(refused.refusals.items()):
         document = refusal.document(speech.lang)
         line = speech("publish.line", line=numbers[place])

@@ -95,9 +95,10 @@ def test_publishing_to_nobody_or_to_an_unknown_office_is_refused(operator: Opera
     unknown = operator.types("publish", "--office", "H99.1", "-")
     assert unknown.returncode == 1
     assert "H99.1" in unknown.stderr
-    broken = operator.types("publish", "--all", "-", stdin="{nonsense\n")
+    broken = operator.types("publish", "--all", "-", stdin='{nonsense\n{"kind":1}\n')
     assert broken.returncode == 1
     assert "Line 1:" in broken.stderr
+    assert "Line 2:" in broken.stderr
 
 
 def test_publishing_to_a_province_without_offices_is_done_at_once(operator: Operator) -> None:
