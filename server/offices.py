@@ -44,7 +44,7 @@ async def add_office(
         known = await by_code(conn, code)
         if known is not None:
             return known.office_id
-        office_id = ctx.random_bytes(16)
+        office_id = UUID(bytes=ctx.random_bytes(16), version=4).bytes
         since = format_time(now_ms)[:10] if valid_from is None else valid_from.isoformat()
         await conn.execute(
             office.insert().values(
