@@ -99,7 +99,7 @@ def same_host(connection: Connection, config: Config) -> None:
     everywhere is known by any address, but never by a name that others own.
     """
     host = connection.headers.get("host", "")
-    if not _ours(host, config):
+    if not is_ours(host, config):
         raise Refusal("origin-foreign")
     origin = connection.headers.get("origin")
     if origin is not None and urlsplit(origin).netloc != host:
@@ -110,7 +110,8 @@ def same_host(connection: Connection, config: Config) -> None:
         raise Refusal("origin-foreign")
 
 
-def _ours(host: str, config: Config) -> bool:
+def is_ours(host: str, config: Config) -> bool:
+    """Return whether a `Host` header names this server."""
     name, port = _split(host)
     public = urlsplit(config.public_url)
     if host == public.netloc:

@@ -6,7 +6,6 @@ between since it was acknowledged; the head is what the receipts say.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import Any, Final
 from uuid import UUID
 
@@ -84,25 +83,20 @@ async def _check(conn: AsyncConnection, chain: _Chain) -> Damage | None:
         ).all()
         if not rows:
             return _damage(chain, head.seq + 1, "missing")
-        for following, what in _walk(head, rows):
-            if what is not None:
-                return _damage(chain, following.seq, what)
-            head = following
+        for row in rows:
+            wrong = _wrong(head, row)
+            if wrong is not None:
+                return _damage(chain, head.seq + 1, wrong)
+            head = Head(row.seq, row.hash)
     return None if head.hash == chain.end.hash else _damage(chain, head.seq, "head-wrong")
 
 
-def _walk(head: Head, rows: Iterable[Row[Any]]) -> Iterator[tuple[Head, str | None]]:
-    for row in rows:
-        seq = head.seq + 1
-        if row.seq != seq:
-            yield Head(seq, b""), "missing"
-            return
-        digest = row.digest if row.event is None else event_digest(row.event)
-        if digest is None or link(head.hash, digest) != row.hash:
-            yield Head(seq, b""), "hash-wrong"
-            return
-        head = Head(seq, row.hash)
-        yield head, None
+def _wrong(head: Head, row: Row[Any]) -> str | None:
+    """Return what is wrong with the row that should follow `head`, None when it does."""
+    if row.seq != head.seq + 1:
+        return "missing"
+    digest = row.digest if row.event is None else event_digest(row.event)
+    return None if digest is not None and link(head.hash, digest) == row.hash else "hash-wrong"
 
 
 def _damage(chain: _Chain, seq: int, what: str) -> Damage:

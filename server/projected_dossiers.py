@@ -11,7 +11,6 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records.dossier import Dossier, evolve
-from records.office_events import DossierDeclined
 from records.statistics import History, Told, told_on
 from server.ingest import IN_MAX
 from server.store.projection_tables import declined as declined_table
@@ -81,18 +80,16 @@ class Dossiers:
                 self._held[row.dossier_id] = held
                 self._stored.add(row.dossier_id)
 
-    def fold(self, event: StoredEvent) -> None:
+    def fold(self, event: StoredEvent, body: Struct) -> None:
         """Take one event into account; raises what `records.dossier.evolve` raises."""
-        if event.body is None:
-            return
         if event.kind == DECLINED:
-            self._decline(event, event.body)
+            self._decline(event, body)
             return
         key = event.subject.bytes
         held = self._held.get(key)
         before = None if held is None else held.dossier
-        after = evolve(before, event.kind, event.body, event.occurred_ms)
-        told = Told(event.kind, event.body, event.occurred_ms)
+        after = evolve(before, event.kind, body, event.occurred_ms)
+        told = Told(event.kind, body, event.occurred_ms)
         story = told_on(None if held is None else held.story, "", told, before, after)
         self._held[key] = Held(after, story, event.received_ms)
         self._touched.add(key)
@@ -105,9 +102,7 @@ class Dossiers:
             }
         )
 
-    def _decline(self, event: StoredEvent, body: Struct) -> None:
-        if not isinstance(body, DossierDeclined):
-            raise TypeError(f"{DECLINED} is not told by {type(body).__name__}")
+    def _decline(self, event: StoredEvent, body: Any) -> None:
         self._declined.append(
             {
                 "office_id": self._office_id,

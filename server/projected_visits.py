@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -48,12 +49,10 @@ class Visits:
                 self._began[row.visit_id] = row.began_ms
                 self._stored.add(row.visit_id)
 
-    def fold(self, event: StoredEvent) -> None:
+    def fold(self, event: StoredEvent, body: Struct) -> None:
         """Take one event into account; raises what `records.visits.evolve` raises."""
-        if event.body is None:
-            return
         key = event.subject.bytes
-        self._held[key] = evolve(self._held.get(key), event.kind, event.body, event.occurred_ms)
+        self._held[key] = evolve(self._held.get(key), event.kind, body, event.occurred_ms)
         self._began.setdefault(key, event.occurred_ms)
         self._touched.add(key)
 

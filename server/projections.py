@@ -41,13 +41,15 @@ async def project(
 
 
 def _of(events: Sequence[StoredEvent], kinds: str | tuple[str, ...]) -> list[StoredEvent]:
-    return [event for event in events if event.body is not None and event.kind.startswith(kinds)]
+    return [event for event in events if event.kind.startswith(kinds)]
 
 
 def _fold(shelf: Dossiers | Visits, event: StoredEvent) -> Problem | None:
     """Apply one event; whatever goes wrong is named without a word of what it holds."""
+    if event.body is None:
+        return None  # a kind of a later version: projected by a rebuild after the upgrade
     try:
-        shelf.fold(event)
+        shelf.fold(event, event.body)
     except Refusal as refusal:
         return Problem(event.seq, "projection-failed", refusal.code)
     except Exception as error:  # noqa: BLE001 - whatever a fold does, the event stays

@@ -22,13 +22,13 @@ class Reader:
 
     async def json(self, path: str, **params: Any) -> Any:
         """Return the JSON of an address that must answer 200."""
-        answer = await self.http.get(path, params=params)
+        answer = await self.http.get(path, params=params or None)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     async def lines(self, path: str, **params: Any) -> list[str]:
         """Return the lines of an NDJSON address."""
-        answer = await self.http.get(path, params=params)
+        answer = await self.http.get(path, params=params or None)
         assert answer.status_code == 200, answer.text
         assert answer.headers["content-type"] == "application/x-ndjson"
         return answer.text.split("\n")[:-1]
@@ -39,7 +39,7 @@ class Reader:
 
     async def refusal(self, path: str, **params: Any) -> tuple[int, str, list[str]]:
         """Return status, code and paths of the problem document an address answers with."""
-        answer = await self.http.get(path, params=params)
+        answer = await self.http.get(path, params=params or None)
         document = answer.json()
         assert answer.headers["content-type"] == "application/problem+json", answer.text
         assert document["status"] == answer.status_code

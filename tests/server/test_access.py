@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
 from records.desk_events import DESK_BODIES
 from records.office_events import OFFICE_BODIES
-from server import openapi, tokens, users
+from server import access, openapi, tokens, users
 from server.context import ServerContext
 from server.main import create_app
-from tests.server.province import Device, new_device
+from server.web import sessions
+from tests.server.province import Device, make_config, new_device
 from tests.server.readers import reading
 from tests.server.test_http import served
 
@@ -87,7 +91,7 @@ async def test_a_stranger_gets_nowhere_else(
 )
 async def test_what_is_no_token_opens_nothing(stranger: httpx.AsyncClient, header: str) -> None:
     for path in ("/v1/events", "/v1/sync-reports", "/metrics"):
-        answer = await stranger.get(path, headers={"Authorization": header.encode("latin-1")})
+        answer = await stranger.get(path, headers={b"Authorization": header.encode("latin-1")})
         assert answer.status_code == 401
 
 
@@ -233,3 +237,52 @@ async def test_only_a_place_of_its_own_list_reads_on(ctx: ServerContext) -> None
     async with reading(ctx, "reports") as reader:
         refused = await reader.refusal("/v1/sync-reports", after="zzzz")
     assert refused == (422, "field-invalid", ["after"])
+
+
+@pytest.mark.parametrize(
+    ("listens", "host", "ours"),
+    [
+        ("127.0.0.1", "tinh.example", True),
+        ("127.0.0.1", "tinh.example:8700", False),
+        ("127.0.0.1", "localhost:8700", True),
+        ("127.0.0.1", "[::1]:8700", True),
+        ("127.0.0.1", "127.0.0.1", False),
+        ("127.0.0.1", "10.0.0.7:8700", False),
+        ("0.0.0.0", "10.0.0.7:8700", True),
+        ("0.0.0.0", "evil.example:8700", False),
+        ("0.0.0.0", "1.example:8700", False),
+        ("127.0.0.1", "", False),
+        ("127.0.0.1", "[::1", False),
+        ("127.0.0.1", "localhost:port", False),
+    ],
+)
+def test_a_page_answers_to_its_own_names_alone(
+    tmp_path: Path, listens: str, host: str, ours: bool
+) -> None:
+    config = msgspec.structs.replace(
+        make_config(tmp_path), host=listens, port=8700, public_url="https://tinh.example"
+    )
+    assert access.is_ours(host, config) is ours
+
+
+def test_the_session_left_alone_for_longest_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "SESSIONS_MAX", 2)
+    kept = sessions.Sessions(os.urandom)
+    first, second = kept.open("a", "viewer", 0), kept.open("b", "viewer", 0)
+    assert kept.find(first, 1) is not None
+    third = kept.open("c", "viewer", 2)
+    assert [kept.find(token, 3) is not None for token in (first, second, third)] == [
+        True,
+        False,
+        True,
+    ]
+    assert kept.find("đ", 3) is None
+
+
+async def test_a_parameter_given_twice_is_refused(ctx: ServerContext) -> None:
+    async with reading(ctx, "feed") as reader:
+        assert await reader.refusal("/v1/events?limit=1&limit=2") == (
+            422,
+            "field-invalid",
+            ["limit"],
+        )

@@ -121,8 +121,12 @@ async def test_what_is_forgotten_stands_as_forgotten(
 async def test_poison_travels_named_and_whole(reader: Reader, device: Device) -> None:
     device.write(b"\xff no JSON at all")
     device.write(b'{"kind":"visit.checked_in","at":"hom qua","actor":"lan.nt","v":1,"body":{}}')
+    device.write(
+        b'{"kind":"x","subject":true,"at":"2026-11-21T08:00:00+07:00","actor":"x","body":{}}'
+    )
     await device.sync()
-    raw, wrong = await reader.feed()
+    raw, wrong, odd = await reader.feed()
+    assert (odd["subject"], odd["problem"] is None) == (None, False)
     assert base64.b64decode(raw["event_base64"]) == device.events[0]
     assert (raw["event"], raw["problem"], raw["subject"]) == (None, "not-json", None)
     assert wrong["event"]["at"] == "hom qua"

@@ -109,7 +109,8 @@ async def test_a_rebuild_gives_back_what_was_there(ctx: ServerContext, device: D
     assert await rebuilding.rebuild(ctx) == EVENTS + 96
     after = await contents(ctx)
     async with ctx.store.read() as conn:
-        assert (await conn.execute(sa.select(sa.func.count()).select_from(dossier))).scalar() > 20
+        counted = await conn.execute(sa.select(sa.func.count()).select_from(dossier))
+        assert counted.scalar_one() > 20
     assert after == before
 
 

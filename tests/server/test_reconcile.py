@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from server.context import ServerContext
+from server.store.tables import report as report_table
 from tests.server.province import Device, new_device
 from tests.server.readers import Reader, reading
 from wire.codec import compress
@@ -138,6 +139,20 @@ async def test_days_before_the_report_covers_are_not_known(reader: Reader, devic
     compared = await reader.json(path, **{"from": "2026-01-01", "to": "2026-12-31"})
     assert compared["equal"] is True
     assert [day["office"] is None for day in compared["days"]] == [True, False]
+
+
+async def test_a_report_of_no_day_proves_nothing(
+    ctx: ServerContext, reader: Reader, device: Device
+) -> None:
+    device.note()
+    await device.sync(report=report(device, 0))
+    facts = {"journal": "", "agent": "", "generated_at": "hôm nay", "delivered_seq": 0}
+    told = msgspec.json.encode(facts | {"days_digest": days_digest([]).hex()})
+    async with ctx.store.write() as conn:
+        await conn.execute(report_table.update().values(report=told))
+    compared = await reader.json("/v1/reconciliation/H26.107")
+    assert compared["equal"] is False
+    assert compared["heads"][0]["office"] == compared["heads"][0]["province"]
 
 
 async def test_an_office_is_known_by_its_id_too(reader: Reader, device: Device) -> None:

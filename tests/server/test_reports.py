@@ -27,7 +27,7 @@ from server.store.tables import device as device_table
 from server.store.tables import report as report_table
 from tests.server.province import NOW_MS, Device, FakeClock, new_device
 from tests.server.readers import Reader, reading
-from tests.server.test_reconcile import days_of
+from tests.server.test_reconcile import days_of, report
 from wire.codec import compress
 from wire.digests import days_digest
 from wire.keys import device10
@@ -144,6 +144,17 @@ async def test_one_office_brings_its_days(reader: Reader, device: Device) -> Non
     ]
     assert report["days_digest"] == days_digest([row]).hex()
     assert (await reader.refusal(f"{PATH}/H99.1"))[:2] == (404, "office-unknown")
+
+
+async def test_days_both_sides_count_differently_are_not_handed_on(
+    reader: Reader, device: Device
+) -> None:
+    device.note()
+    await device.sync()
+    (row,) = days_of(device, 1)
+    await device.sync(first=2, report=report(device, 1, [row._replace(count=2)]))
+    (told,) = (await reader.json(f"{PATH}/H26.107"))["reports"]
+    assert "days" not in told
 
 
 async def test_silence_is_named_by_its_length(
