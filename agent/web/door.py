@@ -73,11 +73,11 @@ class Door:
         origin = headers.get(b"origin")
         if self._way == "socket":
             return origin is None
-        if headers.get(b"sec-fetch-site") in {b"cross-site", b"same-site"}:
-            return _is_top_navigation(headers)
         host = headers.get(b"host", b"").decode("latin-1").lower()
         if host not in self._hosts:
             return False
+        if headers.get(b"sec-fetch-site") in {b"cross-site", b"same-site"}:
+            return _is_top_navigation(headers)
         return origin is None or origin.decode("latin-1").lower() in {
             f"http://{host}",
             f"https://{host}",

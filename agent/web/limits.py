@@ -35,6 +35,19 @@ LOGIN_NAMES_MAX: Final = 1024
 LOGIN_CHECKS_MAX: Final = 4
 """Argon2id costs memory: sign-ins checked or waiting at one moment; the next is told `busy`."""
 
+LOGIN_CHECKS_AN_ADDRESS_MAX: Final = 2
+"""Of these, from one machine: whoever only guesses must not keep the other counters out."""
+
+CONNECTIONS_AN_ADDRESS_MAX: Final = 64
+"""Open connections of one machine on the network: a browser with many tabs has a dozen. Each costs
+a file descriptor, and those are also what the journal and the line to the province live on."""
+
+CONNECTIONS_MAX: Final = 512
+"""Open connections through the network in all: half of what systemd lets a service open."""
+
+FIRST_REQUEST_S: Final = 20
+"""A connection on which nothing was asked for this long after it opened is closed."""
+
 STREAM_QUEUE_MAX: Final = 64
 """Messages one page may be behind; a page that is further behind reads everything anew."""
 

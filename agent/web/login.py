@@ -5,6 +5,7 @@ checked at one moment, and a name that failed waits before it may try again (`ba
 """
 
 import asyncio
+from collections import Counter
 from typing import Any, Final
 
 from litestar import Request, Response, get, post
@@ -14,7 +15,7 @@ from msgspec import Struct
 
 from agent.web.access import SESSION_COOKIE, caller_of, session_token
 from agent.web.answers import Wait, json_answer, problem_answer
-from agent.web.limits import LOGIN_CHECKS_MAX
+from agent.web.limits import LOGIN_CHECKS_AN_ADDRESS_MAX, LOGIN_CHECKS_MAX
 from agent.web.parts import Given, Parts
 from agent.web.shapes import SessionShape
 from agent.web.templating import Templates
@@ -42,32 +43,39 @@ class SignIn:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._checking = 0
+        self._checking: Counter[str] = Counter()
         self._one_at_a_time = asyncio.Lock()
 
-    async def open(self, form: LoginForm) -> str:
-        """Return the token of a new session.
+    async def open(self, form: LoginForm, address: str = "") -> str:
+        """Return the token of a new session, for a browser at `address`.
 
         Raises Refusal: `rate-limited` (the name has to wait), `credentials-wrong`, `busy`.
         """
         parts, name = self._parts, form.user.strip().lower()
-        if wait_s := parts.backoff.wait_s(name, parts.clock.mono_ms()):
-            raise Wait(wait_s)
-        if self._checking >= LOGIN_CHECKS_MAX:
+        self._may_try(name)
+        crowded = self._checking.total() >= LOGIN_CHECKS_MAX
+        if crowded or self._checking[address] >= LOGIN_CHECKS_AN_ADDRESS_MAX:
             raise Refusal("busy")
-        self._checking += 1
+        self._checking[address] += 1
         try:
             async with self._one_at_a_time:
+                self._may_try(name)  # tries that came together must not all be the one that is due
                 user = await parts.users.check(name, form.pin)
+                if user is None:
+                    parts.backoff.failed(name, parts.clock.mono_ms())
         finally:
-            self._checking -= 1
+            self._checking[address] -= 1
+            self._checking += Counter()  # addresses that wait for nothing are forgotten
         now_ms = parts.clock.mono_ms()
         if user is None:
-            parts.backoff.failed(name, now_ms)
             raise Refusal("credentials-wrong")
         parts.backoff.succeeded(name)
         token, _ = parts.sessions.open(user.name, user.role, user.display or user.name, now_ms)
         return token
+
+    def _may_try(self, name: str) -> None:
+        if wait_s := self._parts.backoff.wait_s(name, self._parts.clock.mono_ms()):
+            raise Wait(wait_s)
 
 
 @get("/login", opt={"access": "open"})
@@ -83,7 +91,8 @@ async def login(
     """Open a session and go to the page of today; a browser gets the form again otherwise."""
     lang = lang_of(request.scope)
     try:
-        token = await sign_in.open(data)
+        address = request.client.host if request.client is not None else ""
+        token = await sign_in.open(data, address)
     except Refusal as refusal:
         if "text/html" not in request.headers.get("accept", ""):
             return problem_answer(refusal, lang)

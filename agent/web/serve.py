@@ -8,10 +8,17 @@ from socket import socket
 
 import uvicorn
 from litestar.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from agent.config import Config
 from agent.web.door import Door, allowed_hosts
-from agent.web.limits import KEEP_ALIVE_S, STOP_GRACE_S
+from agent.web.limits import (
+    CONNECTIONS_AN_ADDRESS_MAX,
+    CONNECTIONS_MAX,
+    FIRST_REQUEST_S,
+    KEEP_ALIVE_S,
+    STOP_GRACE_S,
+)
 from agent.web.sockets import listen_tcp, listen_unix
 
 
@@ -60,6 +67,43 @@ async def serve(
             ready.set()
 
 
+class _Connection(HttpToolsProtocol):
+    """One connection; bounded in number and patience when it came through the network.
+
+    The web server has no such bounds: whoever only connects would use up the descriptors that
+    journal, socket and sync need.
+    """
+
+    _asked = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take the connection, or close it when its machine has enough of them."""
+        super().connection_made(transport)
+        machine = _machine(self)
+        if machine is None:
+            return
+        machines = [_machine(other) for other in self.connections]
+        if machines.count(machine) > CONNECTIONS_AN_ADDRESS_MAX or len(machines) > CONNECTIONS_MAX:
+            transport.abort()
+        else:
+            self.loop.call_later(FIRST_REQUEST_S, self._give_up)
+
+    def on_message_begin(self) -> None:
+        """Note that something is asked; a request that never ends is bounded in number only."""
+        super().on_message_begin()
+        self._asked = True
+
+    def _give_up(self) -> None:
+        if not self._asked:
+            self.transport.abort()
+
+
+def _machine(connection: object) -> str | None:
+    """Return the address a connection comes from, None for one through the Unix socket."""
+    client = getattr(connection, "client", None)
+    return client[0] if client else None
+
+
 class _Server(uvicorn.Server):
     """uvicorn's server without what belongs to `main`: its signals, and its tick of 0.1 s."""
 
@@ -68,7 +112,7 @@ class _Server(uvicorn.Server):
             uvicorn.Config(
                 app,
                 interface="asgi3",
-                http="httptools",
+                http=_Connection,
                 ws="none",
                 lifespan="off",
                 log_config=None,
