@@ -110,13 +110,22 @@ def _read(file: Path, size_bytes: int) -> bytes:
 
 
 def write_new(file: Path, secret: bytes) -> None:
-    """Write a secret durably to a file that was not there, mode 0600."""
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    """Write a secret durably to a file that was not there, mode 0600.
+
+    It gets its name when it is whole: a power cut leaves no key that is half one.
+    Raises FileExistsError.
+    """
+    if file.exists():
+        raise FileExistsError(file)
+    fresh = file.with_name(f".{file.name}.fresh")
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         os.write(descriptor, secret)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+    fresh.rename(file)
     sync_directory(file.parent)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.journal import database
-from agent.journal.database import DatabaseError
+from agent.journal.database import DatabaseError, sync_directory
 from agent.journal.transaction import set_meta
 from agent.journal.verify import verify
 from wire.event import format_time
@@ -156,15 +156,6 @@ def _set_aside(target: Path, now_ms: int) -> Path | None:
 def sync_file(file: Path) -> None:
     """Make a file's content durable."""
     descriptor = os.open(file, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def sync_directory(directory: Path) -> None:
-    """Make the names in a directory durable."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
     finally:

@@ -6,6 +6,7 @@ read-only and its key and schema version are checked, so that a wrong key, a dam
 newer schema changes nothing.
 """
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -34,12 +35,16 @@ CACHE_READER_KIB: Final = 4_096
 BUSY_MS: Final = 5_000
 """Only a backup or a verification of another process ever holds a lock, and for moments."""
 KEY_BYTES: Final = 32
+LOOK_BYTES_MAX: Final = 32 << 20
+"""A file up to this is read as a whole at every start (5 ms a MB); a larger one afterwards, in the
+background (`agent.rounds.look_over`), so that the time to the first scan does not grow."""
 STATEMENTS_CACHED: Final = 256
 """More than the program has: nothing is prepared twice."""
 
+SQLITE_CORRUPT: Final = 11
 SQLITE_FULL: Final = 13
 SQLITE_NOTADB: Final = 26
-DISK_CODES: Final = frozenset({7, 8, 10, 11, SQLITE_FULL, 14, 22, SQLITE_NOTADB})
+DISK_CODES: Final = frozenset({7, 8, 10, SQLITE_CORRUPT, SQLITE_FULL, 14, 22, SQLITE_NOTADB})
 """NOMEM, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOLFS, NOTADB: not this job's fault, but the
 ground gives way under the whole transaction."""
 
@@ -76,7 +81,7 @@ def apply_key(connection: Connection, key: bytes) -> None:
 
 
 def check(path: Path, key: bytes) -> None:
-    """Look at an existing file without changing it.
+    """Look at an existing file without changing it: key, schema, and each page of a smaller one.
 
     Raises Refusal: `key-wrong` (wrong key, or not a database at all),
     `journal-damaged`, `schema-newer`.
@@ -86,10 +91,26 @@ def check(path: Path, key: bytes) -> None:
     connection = connect(path, key, mode="ro", immutable=not unfinished)
     try:
         version = read_version(connection)
+        if version > VERSION:
+            raise Refusal("schema-newer", f"{path}: {version} > {VERSION}")
+        if path.stat().st_size <= LOOK_BYTES_MAX:
+            look_over(connection)
     finally:
         connection.close()
-    if version > VERSION:
-        raise Refusal("schema-newer", f"{path}: {version} > {VERSION}")
+
+
+def look_over(connection: Connection) -> None:
+    """Read every page in use, through the WAL, and check its MAC and its shape.
+
+    Through the WAL, because a power cut in a checkpoint tears pages that the WAL still holds.
+    Raises Refusal `journal-damaged`.
+    """
+    try:
+        found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except DatabaseError as error:
+        raise Refusal("journal-damaged", str(error)) from error
+    if found != "ok":
+        raise Refusal("journal-damaged", str(found).replace("\n", " "))
 
 
 def read_version(connection: Connection) -> int:
@@ -113,13 +134,38 @@ def open_writer(path: Path, key: bytes) -> Connection:
     Raises Refusal as `check`, or `journal-damaged` when the file system does not take
     `synchronous=FULL` in WAL mode.
     """
-    fresh = not path.exists() or path.stat().st_size == 0
-    if not fresh:
+    if path.exists():
         check(path, key)
-    connection = connect(path, key, mode="rwc" if fresh else "rw")
+    else:
+        make(path, key)
+    return _open_writer(path, key)
+
+
+def make(path: Path, key: bytes) -> None:
+    """Make an empty journal: under another name until it is whole, so that a file at `path` is one.
+
+    A power cut on the way leaves a file that the next start makes anew. Raises Refusal
+    `journal-damaged` when a WAL stands there without its file: it holds what somebody recorded.
+    """
+    orphan = path.with_name(path.name + "-wal")
+    if orphan.exists() and orphan.stat().st_size > 0:
+        raise Refusal("journal-damaged", str(orphan))
+    fresh = path.with_name(f".{path.name}.fresh")
+    for suffix in ("", "-journal", "-wal", "-shm"):
+        fresh.with_name(fresh.name + suffix).unlink(missing_ok=True)
+    os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    connection = _open_writer(fresh, key)
     try:
-        if fresh:
-            path.chmod(0o600)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        connection.close()
+    fresh.rename(path)
+    sync_directory(path.parent)
+
+
+def _open_writer(path: Path, key: bytes) -> Connection:
+    connection = connect(path, key, mode="rw")
+    try:
         set_durable(connection)
         connection.execute(f"PRAGMA cache_size = -{CACHE_WRITER_KIB}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
@@ -175,3 +221,22 @@ def upgrade(connection: Connection) -> None:
 def primary_code(error: Exception) -> int:
     """SQLite's primary result code of an exception, 0 when it carries none."""
     return int(getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF
+
+
+def refusal_of(error: Exception) -> Refusal:
+    """What to tell of an exception of the database itself: full, damaged, or the disk failed."""
+    code = primary_code(error)
+    if code == SQLITE_FULL:
+        return Refusal("disk-full", str(error))
+    if code in {SQLITE_CORRUPT, SQLITE_NOTADB}:
+        return Refusal("journal-damaged", str(error))
+    return Refusal("disk-failed", str(error))
+
+
+def sync_directory(directory: Path) -> None:
+    """Make the names in a directory durable."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

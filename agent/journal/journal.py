@@ -307,13 +307,17 @@ class Journal:
 
 
 def _prepare(identity: Identity | None, projector: Projector, connection: Connection) -> Marks:
-    connection.execute("BEGIN IMMEDIATE")
     try:
-        if identity is not None:
-            adopt(connection, identity)
-        projector.prepare(connection)
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    return read_marks(connection)
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            if identity is not None:
+                adopt(connection, identity)
+            projector.prepare(connection)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        return read_marks(connection)
+    except database.DatabaseError as error:
+        raise database.refusal_of(error) from error
