@@ -13,9 +13,11 @@ from records.leases import Lease
 from server import desk, incidents, leases, offices
 from server.desk import Desk, Saying
 from server.places import Place
-from server.store.tables import device
+from server.store.tables import device, office
 from wire.box import PARTS, parts_changed
 from wire.event import body_of, format_time
+from wire.keys import device10
+from wire.problems import Refusal
 from wire.turns import TurnState, decode_state
 
 State = Literal["pending", "active", "quarantined", "revoked"]
@@ -65,6 +67,47 @@ async def find(conn: AsyncConnection, device_id: bytes, *, locked: bool = False)
     )
 
 
+class Listed(Struct, frozen=True, kw_only=True):
+    """A device as people see it; `device` is its device10, times milliseconds since the epoch."""
+
+    device_id: bytes
+    device: str
+    office: str
+    name: str
+    state: State
+    enrolled_ms: int
+    seen_ms: int | None
+
+
+async def every(conn: AsyncConnection) -> list[Listed]:
+    """Return all devices that ever enrolled, by office and day of enrolment."""
+    rows = await conn.execute(
+        select(device, office.c.code)
+        .join(office, office.c.office_id == device.c.office_id)
+        .order_by(office.c.code, device.c.enrolled_ms, device.c.device_id)
+    )
+    return [
+        Listed(
+            device_id=row.device_id,
+            device=device10(row.device_id),
+            office=row.code,
+            name=row.name,
+            state=row.state,
+            enrolled_ms=row.enrolled_ms,
+            seen_ms=row.seen_ms,
+        )
+        for row in rows
+    ]
+
+
+async def named(conn: AsyncConnection, text: str) -> Listed:
+    """Return the device that people call so (device10). Raises Refusal device-unknown."""
+    found = [each for each in await every(conn) if each.device == text.strip().lower()]
+    if len(found) != 1:  # 50 bits: two of one name do not happen, and are then for a person
+        raise Refusal("device-unknown", text)
+    return found[0]
+
+
 async def lend_numbers(
     conn: AsyncConnection,
     place: Place,
@@ -81,8 +124,8 @@ async def lend_numbers(
         return each
     if await incidents.unsettled(conn, place.office_id, place.device_id, BOX_CHANGED):
         return each
-    office = await offices.locked(conn, place.office_id)
-    lease = await leases.renew(conn, place, office.code, today, left_today)
+    owner = await offices.locked(conn, place.office_id)
+    lease = await leases.renew(conn, place, owner.code, today, left_today)
     if lease is None:
         return each
     written = [desk.write(_leased(lease), now_ms)]

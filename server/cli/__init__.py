@@ -21,6 +21,7 @@ MODULES: Final[Mapping[str, str]] = {
     "rebuild": "server.cli.checking",
     "backup": "server.cli.checking",
     "offices": "server.cli.offices",
+    "devices": "server.cli.devices",
     "publish": "server.cli.publish",
     "token": "server.cli.tokens",
     "user": "server.cli.users",

@@ -74,7 +74,8 @@ def telling(speech: Speech, config: Config, work: Callable[[], Awaitable[T]]) ->
         raise SystemExit(EXIT_REFUSED) from None
     except DBAPIError as error:
         if config.database.startswith("sqlite"):
-            speech.refuse(Refusal("store-damaged", str(error.orig)))
+            held = "locked" in str(error.orig)  # by whoever is writing; nothing is wrong with it
+            speech.refuse(Refusal("database-locked" if held else "store-damaged", str(error.orig)))
         speech.tell(speech("store.unreachable", reason=error.orig))
         raise SystemExit(EXIT_UNREACHABLE) from None
     except OSError as error:

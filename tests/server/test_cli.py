@@ -1,5 +1,6 @@
 """commune-server as its operator types it: words, JSON, exit codes."""
 
+import asyncio
 import json
 import os
 import re
@@ -11,7 +12,11 @@ import pytest
 
 from console.speech import Speech
 from server.cli import MODULES, build
-from tests.server.province import make_keys
+from server.cli.opening import opened, telling
+from server.config import Config, load
+from server.store.tables import token
+from tests.server.province import make_keys, new_device
+from wire.keys import device10
 
 COMMAND = str(Path(sys.executable).parent / "commune-server")
 
@@ -163,3 +168,42 @@ def test_every_command_explains_itself(name: str, lang: str) -> None:
     command = line.get_command(context, name)
     assert command is not None
     assert len(command.get_help(context)) > 40
+
+
+def test_a_new_device_is_listed_and_approved_by_its_name(tmp_path: Path) -> None:
+    operator = Operator(tmp_path)
+    assert operator.types("migrate").returncode == 0
+    name = asyncio.run(_enrol_pending(load(operator.config)))
+    (listed,) = json.loads(operator.types("devices", "list", "--json").stdout)["devices"]
+    assert (listed["device"], listed["office"], listed["state"]) == (name, "H26.107", "pending")
+    assert listed["enrolled_at"].endswith("+07:00")
+    done = operator.types("devices", "approve", name.upper(), "--json")
+    assert json.loads(done.stdout) == {"ok": True, "device": name, "office": "H26.107"}
+    assert operator.types("devices", "approve", name).returncode == 0
+    assert "active" in operator.types("devices", "list").stdout
+    unknown = operator.types("devices", "approve", "aaaaaaaaaa")
+    assert unknown.returncode == 1
+    assert "device-unknown" in unknown.stderr
+
+
+async def _enrol_pending(config: Config) -> str:
+    async with opened(config) as ctx:
+        return device10((await new_device(ctx, automatic=False)).device_id)
+
+
+def test_a_database_that_somebody_writes_to_is_not_called_damaged(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("server.store.sqlite.BUSY_MS", 10)
+    config = load(operator.config)
+
+    async def both_write() -> None:
+        async with opened(config) as one, opened(config) as other, one.store.write() as conn:
+            await conn.execute(token.delete())
+            async with other.store.write() as beside:
+                await beside.execute(token.delete())
+
+    with pytest.raises(SystemExit) as ended:
+        telling(Speech("server", "en"), config, both_write)
+    assert ended.value.code == 1
+    assert "database-locked" in capsys.readouterr().err

@@ -1,0 +1,72 @@
+"""`devices list | approve`: the boxes of the offices, and letting a new one work."""
+
+from __future__ import annotations
+
+import click
+
+from console.speech import Speech
+from console.table import print_table
+from console.words import Words, WordsGroup, command, group, json_option
+from server import devices, enrolment
+from server.cli.opening import Context, run
+from server.context import ServerContext
+from wire.event import format_time
+
+
+def show(context: Context, *, as_json: bool) -> None:
+    """List every device that ever enrolled, by office."""
+    speech = context.speech
+
+    async def work(ctx: ServerContext) -> list[devices.Listed]:
+        async with ctx.store.read() as conn:
+            return await devices.every(conn)
+
+    rows = [
+        {
+            "device": each.device,
+            "office": each.office,
+            "name": each.name,
+            "state": each.state,
+            "enrolled_at": format_time(each.enrolled_ms),
+            "last_seen_at": None if each.seen_ms is None else format_time(each.seen_ms),
+        }
+        for each in run(context, work)
+    ]
+    if as_json:
+        speech.print_json({"devices": rows})
+    else:
+        words = ("device", "office", "name", "state", "enrolled", "seen")
+        print_table([speech(f"devices.{word}") for word in words], [[*r.values()] for r in rows])
+
+
+def approve(context: Context, *, device: str, as_json: bool) -> None:
+    """Let a pending device work; one that works already is left as it is."""
+
+    async def work(ctx: ServerContext) -> devices.Listed:
+        async with ctx.store.read() as conn:
+            found = await devices.named(conn, device)
+        await enrolment.approve(ctx, found.device_id)
+        return found
+
+    found = run(context, work)
+    if as_json:
+        context.speech.print_json({"ok": True, "device": found.device, "office": found.office})
+    else:
+        words = {"device": found.device, "office": found.office, "name": found.name}
+        context.speech.tell(context.speech("devices.approved", **words))
+
+
+def _list(speech: Speech) -> Words:
+    return command(speech, "list", show, json_option(speech), key="devices-list")
+
+
+def _approve(speech: Speech) -> Words:
+    device = click.Argument(["device"], metavar="DEVICE")
+    return command(speech, "approve", approve, device, json_option(speech), key="devices-approve")
+
+
+def _devices(speech: Speech) -> WordsGroup:
+    return group(speech, "devices", {"list": _list, "approve": _approve})
+
+
+COMMANDS = {"devices": _devices}
