@@ -7,6 +7,7 @@ from datetime import date
 from typing import TypeVar
 
 from server.refusals import AnyRequest
+from wire.event import YEARS
 from wire.problems import FieldError, Refusal
 from wire.texts import Text
 
@@ -73,7 +74,7 @@ class Asked:
     def days(self, *, needed: bool) -> tuple[date, date] | None:
         """Return `from` and `to`, both included; None when neither is given and none is needed."""
         one = self.required if needed or self.text("from") or self.text("to") else self.read
-        first, last = one("from", date.fromisoformat), one("to", date.fromisoformat)
+        first, last = one("from", _day), one("to", _day)
         if first is None or last is None:
             return None
         if first > last:
@@ -84,3 +85,10 @@ class Asked:
         """Raise the Refusal that names everything wrong."""
         if self.errors:
             raise Refusal(self.errors[0].code, errors=self.errors)
+
+
+def _day(text: str) -> date:
+    day = date.fromisoformat(text)
+    if day.year not in YEARS:
+        raise ValueError(text)
+    return day

@@ -11,6 +11,7 @@ from agent.views.dossier_rows import CHANNEL_NO, STATE_NO
 from agent.views.lists import DossierQuery
 from agent.web.limits import LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX
 from agent.web.texts import TEXTS
+from wire.event import YEARS
 from wire.problems import FieldError, Refusal
 
 T = TypeVar("T")
@@ -119,7 +120,7 @@ def visit_query(request: Request[Any, Any, Any]) -> VisitQuery:
     """Read the question of `/api/visits`. Raises Refusal with every wrong parameter."""
     asked = Asked(request, "on", "limit", "after")
     query = VisitQuery(
-        on=asked.read("on", date.fromisoformat, None),
+        on=asked.read("on", _day, None),
         limit=asked.number("limit", LIST_LIMIT_DEFAULT, 1, LIST_LIMIT_MAX),
         after=asked.number("after", 0, 1, NUMBER_MAX) or None,
     )
@@ -144,8 +145,8 @@ def reading_query(request: Request[Any, Any, Any]) -> ReadingQuery:
 def period(request: Request[Any, Any, Any]) -> Period:
     """Read `from` and `to` of a report. Raises Refusal with every wrong parameter."""
     asked = Asked(request, "from", "to")
-    first = asked.required("from", date.fromisoformat)
-    last = asked.required("to", date.fromisoformat)
+    first = asked.required("from", _day)
+    last = asked.required("to", _day)
     if first is not None and last is not None and first > last:
         asked.wrong("to", "field-invalid", "wrong")
     asked.done()
@@ -171,4 +172,11 @@ def _one(word: str, known: frozenset[str]) -> str:
 
 
 def _due(text: str) -> str:
-    return text if text in DUE else date.fromisoformat(text).isoformat()
+    return text if text in DUE else _day(text).isoformat()
+
+
+def _day(text: str) -> date:
+    day = date.fromisoformat(text)
+    if day.year not in YEARS:
+        raise ValueError(text)
+    return day

@@ -182,3 +182,12 @@ async def test_a_frame_of_a_million_nothings_is_refused(ctx: ServerContext) -> N
     with pytest.raises(Refusal, match="too-large"):
         await device.send(device.up(events=block))
     assert (await device.sync()).receipt == device.head
+
+
+async def test_days_at_the_ends_of_the_calendar_are_no_question(ctx: ServerContext) -> None:
+    await new_device(ctx)
+    async with reading(ctx, "reports") as reader:
+        for first, last in (("0001-01-01", "2026-11-21"), ("2026-11-21", "9999-12-31")):
+            span = {"from": first, "to": last}
+            answer = await reader.http.get("/v1/statistics/dossiers", params=span)
+            assert (answer.status_code, answer.json()["code"]) == (422, "field-invalid")

@@ -158,3 +158,16 @@ async def test_the_schema_names_every_command_and_every_event(office: Office) ->
     for found in schema["paths"].values():
         for operation in found.values():
             assert operation["responses"]["default"]
+
+
+async def test_days_at_the_ends_of_the_calendar_are_no_question(office: Office) -> None:
+    async with office.signed_in() as client:
+        for query in (
+            "/api/dossiers?due=9999-12-31",
+            "/api/dossiers?due=0001-01-01",
+            "/api/visits?on=9999-12-31",
+            "/api/statistics/dossiers?from=0001-01-01&to=2026-11-21",
+            "/api/statistics/dossiers?from=2026-11-21&to=9999-12-31",
+        ):
+            answer = await client.get(query)
+            assert (answer.status_code, answer.json()["code"]) == (422, "field-invalid"), query
