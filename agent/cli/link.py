@@ -50,10 +50,6 @@ class Daemon:
         """Ask, and read the answer as `kind`."""
         return msgspec.json.decode(self._ask("GET", target, None, timeout_s), type=kind)
 
-    def get_text(self, target: str) -> str:
-        """Ask for an answer that is not JSON."""
-        return self._ask("GET", target, None, ANSWER_S_MAX).decode()
-
     def post(self, target: str, body: Any, kind: type[T], timeout_s: float = ANSWER_S_MAX) -> T:
         """Have something done, and read the answer as `kind`."""
         sent = msgspec.json.encode(body)

@@ -50,11 +50,6 @@ def written_day(value: str | None) -> str:
     return "" if value is None else _office(value).strftime("%d/%m/%Y")
 
 
-def written_sum(dong: int) -> str:
-    """Write money as on a Vietnamese slip: `2.000 đ`."""
-    return f"{dong:,}".replace(",", ".") + " đ"
-
-
 def written_count(count: int, lang: Lang) -> str:
     """Write a count with the language's own mark between thousands."""
     return f"{count:,}".replace(",", ".") if lang == "vi" else f"{count:,}"
