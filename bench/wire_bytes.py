@@ -125,7 +125,7 @@ def _thousand(plan: Plan) -> Iterator[Figure]:
                 sum(costs) / often,
                 goal,
                 raw.zstd_bytes(made.place.events()[-records:]),
-                n=f"mean of {often}",
+                n=f"mean of {often}" if often > 1 else "1",
                 note=WITHOUT_SHORT if records <= 10 else "",
             )
         polls = [made.cost(0) for _ in range(3)]
