@@ -25,6 +25,7 @@ from agent.web.limits import (
     BATCH_BYTES_MAX,
     BATCH_LINES_MAX,
     BATCHES_IN_FLIGHT_MAX,
+    PASSED_OVER_BYTES_MAX,
 )
 from agent.web.ndjson import Line, LineSplitter
 from agent.web.texts import lang_of
@@ -171,10 +172,10 @@ def _content_type(scope: Scope) -> str:
 async def _whole_body(scope: Scope, receive: Receive) -> bytes | None:
     """Read one command, None when its sender went away in the middle of it.
 
-    What is too large is refused before it is read, or as soon as it shows.
+    What is too large is read to its end, up to a bound, and dropped: then it is refused.
     """
     said = header(scope, b"content-length")
-    if said is not None and said.isdigit() and int(said) > COMMAND_BYTES_MAX:
+    if said is not None and said.isdigit() and int(said) > PASSED_OVER_BYTES_MAX:
         raise Refusal("too-large")
     chunks: list[bytes] = []
     total = 0
@@ -182,9 +183,15 @@ async def _whole_body(scope: Scope, receive: Receive) -> bytes | None:
         message: Any = await receive()
         if message["type"] == "http.disconnect":
             return None
-        chunks.append(message["body"])
         total += len(message["body"])
         if total > COMMAND_BYTES_MAX:
+            chunks.clear()
+        else:
+            chunks.append(message["body"])
+        # Whoever is still sending would see a broken pipe instead of the answer.
+        if total > COMMAND_BYTES_MAX and (
+            total > PASSED_OVER_BYTES_MAX or not message["more_body"]
+        ):
             raise Refusal("too-large")
         if not message["more_body"]:
             return b"".join(chunks)

@@ -5,6 +5,9 @@ from typing import Final
 BODY_BYTES_MAX: Final = 64 << 10
 """Body of every other call: none of them says more than a few fields."""
 
+PASSED_OVER_BYTES_MAX: Final = 32 << 20
+"""So much of a command that is too large is read and dropped, so that its sender gets an answer."""
+
 BATCH_LINES_MAX: Final = 512
 """Lines of a stream handed to one group commit: longer ones make the first answer wait."""
 

@@ -12,7 +12,7 @@ from agent import day_end, figures, rounds
 from agent.config import parse
 from agent.figures import Figures, disk_state, province_of
 from agent.journal import Transaction
-from agent.status import Live, Status, StatusBoard, sentence
+from agent.status import TEXTS, Live, Status, StatusBoard, sentence
 from records.sync_report import ClockReport, DeviceReport
 from tests.agent.office import Office
 from tests.agent.world import FakeClock, chained, desk_event
@@ -86,7 +86,11 @@ async def test_the_report_is_of_one_moment_and_its_digest_that_of_its_days(
     assert report.devices[0].name == "door"
     assert report.catalogue is not None
     assert msgspec.json.decode(msgspec.json.encode(report))["backup_age_s"] is None
-    assert (await made.sync_report()).office_id.count("-") == 4
+    shown = await made.sync_report()
+    assert shown.office_id.count("-") == 4
+    assert [(row.kind, row.count) for row in shown.days or ()] == [
+        ("dossier.received", 1), ("visit.checked_in", 1),
+    ]  # fmt: skip
 
 
 async def test_the_days_follow_the_delivered_mark_both_ways(office: Office, made: Figures) -> None:
@@ -187,7 +191,7 @@ def test_systemd_s_line_says_the_state_and_what_waits(line: Any) -> None:
     assert "10" in said
     assert "3" in said
     broken = sentence(a_status(line=line, recording=False))
-    assert "Đĩa báo lỗi" in broken
+    assert TEXTS["line.broken"].vi in broken
 
 
 @pytest.mark.parametrize(
