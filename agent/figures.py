@@ -36,6 +36,7 @@ from records.sync_report import (
     ExchangeReport,
     NumbersReport,
     SyncReport,
+    day_reports,
 )
 from wire import event as wire_event
 from wire.digests import DayRow, days_digest
@@ -118,8 +119,9 @@ class Figures:
         return Collected(self.report(reading, identity), reading.days)
 
     async def sync_report(self) -> SyncReport:
-        """The sync report alone, for `/sync-report`."""
-        return (await self.collect()).report
+        """The sync report with its days, for `/sync-report`."""
+        collected = await self.collect()
+        return msgspec.structs.replace(collected.report, days=day_reports(collected.days))
 
     def report(self, reading: Reading, identity: Identity) -> SyncReport:
         """Put a reading into the shape the province gets."""

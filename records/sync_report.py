@@ -12,6 +12,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from records.csv_text import Cell, write_csv
+from wire.digests import DayRow
 from wire.texts import Text
 
 ClockState = Literal["trusted", "unsynced", "suspect"]
@@ -117,7 +118,7 @@ class SyncReport(Struct, frozen=True, kw_only=True):
     policies: tuple[str, ...] = ()
     catalogue: str | None = None
     devices: tuple[DeviceReport, ...] = ()
-    days: tuple[DayReport, ...] | UnsetType = UNSET
+    days: tuple[DayReport, ...] | UnsetType | None = UNSET
     days_digest: str | None = None
 
 
@@ -132,6 +133,20 @@ class OfficeReport(SyncReport, frozen=True, kw_only=True):
 def columns(kind: type[Struct] = OfficeReport) -> tuple[str, ...]:
     """Return the scalar leaves of a report in order, dots as `_`: the headings of its CSV."""
     return tuple("_".join(path) for path in _leaves(kind))
+
+
+def day_reports(rows: Iterable[DayRow]) -> tuple[DayReport, ...]:
+    """Return the list of days as a report shows it."""
+    return tuple(
+        DayReport(
+            day=row.day,
+            kind=row.kind,
+            channel=row.channel,
+            count=row.count,
+            digest=row.digest.hex(),
+        )
+        for row in rows
+    )
 
 
 def csv_of(reports: Iterable[OfficeReport]) -> bytes:

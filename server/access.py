@@ -1,7 +1,8 @@
 """Who may use which route. Every route is closed until it says otherwise.
 
 A route's `access` (in its `opt`):
-    open      without any proof: devices prove themselves in their messages; static files
+    open      without any proof: devices prove themselves in their messages; static files,
+              the description of the routes
     page      without any proof, but by the same host the browser shows: sign-in, language
     feed      a bearer token of scope `feed`
     reports   a bearer token of scope `reports`

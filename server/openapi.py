@@ -75,7 +75,7 @@ OPERATIONS: Final[Sequence[Operation]] = (
     Operation("get", "/v1/statistics/dossiers", "Dossiers of a period, both days included",
               "reports", ("from", "to", "office", "group"), Statistics, (JSON, CSV)),
     Operation("get", "/metrics", "Figures as OpenMetrics", "any", media=(OPENMETRICS_TYPE,)),
-    Operation("get", "/schema/openapi.json", "This document", "any"),
+    Operation("get", "/schema/openapi.json", "This document", "open"),
     Operation("get", "/", "The table of offices", "session",
               ("q", "state", "sort", "down", "page"), media=(HTML,)),
     Operation("get", "/offices/{office}", "One office", "session", media=(HTML,)),
@@ -125,7 +125,7 @@ def document() -> bytes:
     )
 
 
-@get("/schema/openapi.json", opt={"access": "any"})
+@get("/schema/openapi.json", opt={"access": "open"})
 async def openapi() -> Response[bytes]:
     """Give the document."""
     return Response(document(), media_type=JSON)

@@ -10,13 +10,13 @@ from msgspec.structs import replace
 from sqlalchemy import and_, or_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from records.sync_report import DayReport, OfficeReport
+from records.sync_report import OfficeReport, day_reports
 from server import cursors, reconcile
 from server.config import Config
 from server.offices import Office
 from server.standing import STANDINGS, Standing, read
 from server.store.tables import device, journal, office
-from wire.digests import DayRow, days_digest
+from wire.digests import days_digest
 
 CURSOR: Final = "reports"
 
@@ -84,14 +84,4 @@ async def with_days(conn: AsyncConnection, standing: Standing) -> OfficeReport:
     if rows is None:
         return standing.report
     digest = days_digest(rows).hex()
-    return replace(standing.report, days=tuple(map(_day, rows)), days_digest=digest)
-
-
-def _day(row: DayRow) -> DayReport:
-    return DayReport(
-        day=row.day,
-        kind=row.kind,
-        channel=row.channel,
-        count=row.count,
-        digest=row.digest.hex(),
-    )
+    return replace(standing.report, days=day_reports(rows), days_digest=digest)

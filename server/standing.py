@@ -102,6 +102,7 @@ def read(row: Row[Any], config: Config, now_ms: int) -> Standing:
         "province": row.code.partition(".")[0],
         "device": device10(row.device_id),
         "journal": row.journal_id.hex(),
+        "days": None,  # counted where one office is asked for, not for a page of thousands
     }
     return Standing(
         office_id=row.office_id,
