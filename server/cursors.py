@@ -10,6 +10,7 @@ import binascii
 
 import msgspec
 
+from wire.limits import SEQ_MAX
 from wire.problems import FieldError, Refusal
 from wire.texts import Text
 
@@ -36,6 +37,8 @@ def read(text: str, kind: str, shape: type[tuple[object, ...]]) -> tuple[object,
         found, *parts = msgspec.msgpack.decode(data, type=list[object])
         if found != kind:
             raise ValueError("a cursor of another list")
+        if any(isinstance(part, int) and not 0 <= part <= SEQ_MAX for part in parts):
+            raise ValueError("no place in any list")
         return msgspec.convert(tuple(parts), shape)
     except (ValueError, binascii.Error, msgspec.MsgspecError) as error:
         wrong = FieldError("after", "field-invalid", _TEXT)

@@ -53,7 +53,7 @@ async def open_context(config: Config, *, project: Projector | None = None) -> S
     for a wrong key or a damaged file.
     """
     own = keys.load(config.keys_dir)
-    config.data_dir.mkdir(parents=True, exist_ok=True)
+    config.data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
     store = await open_database(config)
     return ServerContext(
         config=config,

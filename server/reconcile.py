@@ -188,9 +188,9 @@ async def _told(conn: AsyncConnection, item: _Journal) -> _Told | None:
     last_day = report.generated_at[:10]
     try:
         own = await _own(conn, item, report.delivered_seq, last_day)
-    except ValueError:
-        return None  # generated_at names no day
-    first_day = usual_span(date.fromisoformat(last_day))[0].isoformat()
+        first_day = usual_span(date.fromisoformat(last_day))[0].isoformat()
+    except (ValueError, OverflowError):
+        return None  # generated_at names no day, or one at the end of the calendar
     if days_digest(own).hex() == report.days_digest:
         return _Told(own, own, first_day)
     if item.days is not None and days_digest(item.days).hex() == report.days_digest:

@@ -15,7 +15,8 @@ def append(data_dir: Path, device_id: bytes, statement: bytes) -> None:
     """Add a revocation durably: written, fsynced, the directory too when the file is new."""
     path = data_dir / NAME
     fresh = not path.exists()
-    with path.open("a", encoding="ascii") as file:
+    # Who is revoked is nobody's business but the province's.
+    with open(path, "a", encoding="ascii", opener=_private) as file:  # noqa: PTH123 - its opener
         file.write(f"{device_id.hex()} {statement.hex()}\n")
         file.flush()
         os.fsync(file.fileno())
@@ -25,6 +26,10 @@ def append(data_dir: Path, device_id: bytes, statement: bytes) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o640)
 
 
 def is_revoked(data_dir: Path, device_id: bytes) -> bool:

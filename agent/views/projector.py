@@ -8,7 +8,7 @@ rebuild, so a rebuilt view equals one that grew.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from msgspec import MsgspecError
+import sqlcipher3
 
 from agent.journal.database import Connection
 from agent.journal.identity import Identity
@@ -94,7 +94,9 @@ class Views:
         changes = connection.total_changes
         try:
             self._project(connection, read)
-        except (Refusal, LookupError, TypeError, ValueError, MsgspecError) as error:
+        except sqlcipher3.Error:
+            raise  # the database speaks, not the event
+        except Exception as error:  # no event may stop the journal, whatever it says
             if connection.total_changes != changes:
                 raise
             self.undone()

@@ -25,7 +25,7 @@ def bring_up_to_date(context: Context, *, as_json: bool) -> None:
     config = settings(context)
 
     async def work() -> str:
-        config.data_dir.mkdir(parents=True, exist_ok=True)
+        config.data_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
         store = await open_database(config, migrating=True)
         try:
             return await migrate(store)

@@ -3,12 +3,14 @@
 from typing import Any
 
 import pytest
+import sqlcipher3
 
 from agent.figures import orders_shown
 from agent.views import lists, standing
 from agent.views.lists import DossierQuery
 from tests.agent.office import Office
 from tests.agent.world import chained, desk_event, lease
+from wire.problems import Refusal
 
 ASSIGNED = {
     "procedure_code": "1.001193", "version": "1", "channel": "online", "return_channel": "direct",
@@ -78,3 +80,33 @@ async def goes_on(office: Office) -> None:
     )
     assert page.items
     orders_shown(await office.journal.read(standing.orders))
+
+
+@pytest.mark.parametrize("accident", [OverflowError, AssertionError, AttributeError])
+async def test_an_accident_in_a_view_is_a_problem_and_not_the_end(
+    office: Office, monkeypatch: pytest.MonkeyPatch, accident: type[Exception]
+) -> None:
+    def fall(*_: object) -> None:
+        raise accident("no view foresaw this")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(standing, "keep", fall)
+        await told(office, desk_event("policy.set", ORDER))
+    await goes_on(office)
+    noted = await office.journal.read(
+        lambda connection: connection.execute("SELECT code FROM problem").fetchall()
+    )
+    assert ("projection-failed",) in [tuple(row) for row in noted]
+
+
+async def test_a_database_that_fails_in_a_view_undoes_the_whole_job(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fall(*_: object) -> None:
+        raise sqlcipher3.OperationalError("disk I/O error")
+
+    before = office.journal.desk_head
+    monkeypatch.setattr(standing, "keep", fall)
+    with pytest.raises((sqlcipher3.Error, Refusal)):
+        await told(office, desk_event("policy.set", ORDER))
+    assert office.journal.desk_head == before
