@@ -16,7 +16,7 @@ def append(data_dir: Path, device_id: bytes, statement: bytes) -> None:
     path = data_dir / NAME
     fresh = not path.exists()
     # Who is revoked is nobody's business but the province's.
-    with open(path, "a", encoding="ascii", opener=_private) as file:  # noqa: PTH123 - its opener
+    with open(path, "a", encoding="ascii", opener=_private) as file:
         file.write(f"{device_id.hex()} {statement.hex()}\n")
         file.flush()
         os.fsync(file.fileno())

@@ -136,7 +136,16 @@ async def test_poison_travels_named_and_whole(reader: Reader, device: Device) ->
 
 @pytest.mark.parametrize(
     "after",
-    ["x", "AAAA", "đ", "A" * 500, cursors.write("dossiers", 1), cursors.write("events", "1")],
+    [
+        "x",
+        "AAAA",
+        "đ",
+        "A" * 500,
+        cursors.write("dossiers", 1),
+        cursors.write("events", "1"),
+        cursors.write("events", 2**63),
+        cursors.write("events", -1),
+    ],
 )
 async def test_a_cursor_of_somebody_else_is_refused(reader: Reader, after: str) -> None:
     assert await reader.refusal("/v1/events", after=after) == (422, "field-invalid", ["after"])
