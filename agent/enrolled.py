@@ -73,7 +73,7 @@ class Line:
 
     def _show(self, shown: Show) -> None:
         error = shown.fault.code if shown.fault is not None else None
-        self._board.update(line=shown.line, line_error=error)
+        self._board.tell_line(shown.line, error)
 
 
 async def wait_for_enrolment(keys_dir: Path) -> Enrolment:

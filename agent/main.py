@@ -74,6 +74,19 @@ def run(config: Config) -> int:
     except Refusal as refusal:
         tell(refusal)
         return refusal.type.exit
+    except BaseExceptionGroup as fallen:
+        refused = only_refusal(fallen)
+        if refused is None:
+            raise
+        tell(refused)
+        return refused.type.exit
+
+
+def only_refusal(fallen: BaseException) -> Refusal | None:
+    """The refusal that brought the daemon down, None when it was anything else."""
+    while isinstance(fallen, BaseExceptionGroup) and len(fallen.exceptions) == 1:
+        fallen = fallen.exceptions[0]
+    return fallen if isinstance(fallen, Refusal) else None
 
 
 def tell(refusal: Refusal) -> None:
@@ -209,6 +222,7 @@ class Daemon:
         start("day end", rounds.end_day_visits(journal, self.views, service, clock))
         start("forgetting", rounds.forget_old(journal, service, clock))
         start("mending", rounds.mend(journal, board.touch))
+        start("looking over", rounds.look_over(journal))
         if self.manager is not None:
             start("devices", self.manager.run())
         if self.views.stale:

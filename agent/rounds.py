@@ -2,13 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 from agent.clock import Clock, SystemClock
 from agent.day_end import end_days
 from agent.figures import Figures, Reading, disk_report, orders_shown
-from agent.journal import Journal, Transaction
+from agent.journal import Journal, Transaction, database
 from agent.notify import Notifier
 from agent.service import Service
 from agent.status import StatusBoard, sentence
@@ -30,14 +30,14 @@ ALIVE_S_MAX: Final = 10.0
 async def follow_status(
     board: StatusBoard, figures: Figures, journal: Journal, clock: SystemClock
 ) -> None:
-    """Keep the board true: after each change, and now and then for what ages.
+    """Keep the board true: after each change and exchange, and now and then for what ages.
 
     A province that has just answered, and whose time is ours, vouches for the clock.
     """
     last_ok: str | None = None
     first = True
     while True:
-        seen = journal.marks
+        seen, news = journal.marks, board.line_news
         reading = await refresh(board, figures, journal)
         answered = reading.exchange.last_ok_at
         if answered != last_ok and not first and reading.offset_ms is not None:
@@ -45,9 +45,17 @@ async def follow_status(
         last_ok, first = answered, False
         board.touch()
         await asyncio.sleep(STATUS_PAUSE_S)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(STATUS_S_MAX):
-                await journal.wait_change(seen)
+        await first_of(journal.wait_change(seen), news.wait(), within_s=STATUS_S_MAX)
+
+
+async def first_of(*awaited: Coroutine[Any, Any, object], within_s: float) -> None:
+    """Wait until one of `awaited` has come, or the time is over; the others are given up."""
+    tasks = [asyncio.create_task(one, name="status news") for one in awaited]
+    try:
+        await asyncio.wait(tasks, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 async def refresh(board: StatusBoard, figures: Figures, journal: Journal) -> Reading:
@@ -111,6 +119,15 @@ async def forget_old(journal: Journal, service: Service, clock: Clock) -> None:
                 while await service.prune():
                     pass
         await asyncio.sleep(PRUNE_S)
+
+
+async def look_over(journal: Journal) -> None:
+    """Read every page of a large file once, beside the work; a smaller one was read at opening.
+
+    Raises Refusal `journal-damaged`: nothing more may be built on it, the daemon ends.
+    """
+    if journal.path.stat().st_size > database.LOOK_BYTES_MAX:
+        await journal.read_apart(database.look_over)
 
 
 async def mend(journal: Journal, touch: Callable[[], None]) -> None:

@@ -100,6 +100,8 @@ class StatusBoard:
         self._status = first
         self._live = live
         self._changed = asyncio.Event()
+        self.line_news = asyncio.Event()
+        """Set, and replaced by a new one, after every exchange: take it, look, then wait for it."""
 
     def snapshot(self) -> Status:
         """The status now: what was last found out, with the journal's own heads of this moment."""
@@ -121,6 +123,12 @@ class StatusBoard:
         if status != self._status:
             self._status = status
             self.touch()
+
+    def tell_line(self, line: Line, error: str | None) -> None:
+        """Put down how the last exchange went; `error` is a code of the catalogue, None if well."""
+        self.update(line=line, line_error=error)
+        self.line_news.set()
+        self.line_news = asyncio.Event()
 
     def touch(self) -> None:
         """Tell subscribers to look again."""
