@@ -1,0 +1,98 @@
+"""The disk is full for a while: loud refusals, nothing acknowledged lost, then work goes on."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.exactly_once import SEED, assert_exactly_once, realistic
+from tests.e2e.world import World
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        subprocess.run(["id", "-u"], capture_output=True, text=True, check=False).stdout != "0\n",
+        reason="mounts a small disk: needs root",
+    ),
+]
+DISK_BYTES = 6 << 20
+
+
+@pytest.fixture
+def small_disk(place: Path) -> Iterator[World]:
+    """An office whose data lies on a disk of a few megabytes."""
+    with World(place) as world:
+        kept = world.home / "kept"
+        world.data.rename(kept)
+        world.data.mkdir(mode=0o750)
+        options = f"size={DISK_BYTES},mode=0750"
+        mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(world.data)]
+        subprocess.run(mount, check=True)
+        try:
+            shutil.copytree(kept, world.data, dirs_exist_ok=True)
+            yield world
+            world.agent.kill()
+        finally:
+            subprocess.run(["umount", "--lazy", str(world.data)], check=True)
+
+
+def fill(world: World) -> Path:
+    """Fill the disk to its last byte with somebody else's file."""
+    ballast: Path = world.data / "ballast"
+    with ballast.open("wb", buffering=0) as file:
+        for size in (1 << 16, 1 << 12, 1):
+            try:
+                while True:
+                    file.write(bytes(size))
+            except OSError:
+                continue
+    return ballast
+
+
+def test_a_full_disk_refuses_loudly_and_recovers_by_itself(small_disk: World) -> None:
+    world = small_disk
+    world.start_both()
+    told: list[dict[str, Any]] = world.submit(realistic(50))
+    assert all(result["ok"] for result in told)
+    world.sync()
+    ballast = fill(world)
+
+    more = realistic(3_000, seed=SEED + 1)
+    results = world.submit(more)
+    assert len(results) == len(more), "every line is answered"
+    refused = [result for result in results if not result["ok"]]
+    codes = {result["problem"]["code"] for result in refused}
+    assert codes == {"disk-full"}, codes
+    assert all(result["problem"]["status"] == 507 for result in refused)
+    shown = world.status()
+    assert shown["disk"]["state"] in {"full", "reserve"}, shown["disk"]
+    assert world.agent.is_running, world.agent.tail()
+
+    ballast.unlink()
+    again = world.submit(more[:200])
+    assert all(result["ok"] for result in again), "it goes on by itself"
+    for first, now in zip(results, again, strict=False):
+        if first["ok"]:
+            assert (first["id"], first["seq"]) == (now["id"], now["seq"])
+    told += [result for result in results if result["ok"]] + again
+    assert world.verify()["ok"]
+    world.sync()
+    assert_exactly_once(world, told)
+
+
+def test_killed_on_a_full_disk_it_starts_again_when_there_is_space(small_disk: World) -> None:
+    world = small_disk
+    world.start_agent()
+    told = world.submit(realistic(50))
+    ballast = fill(world)
+    told += [result for result in world.submit(realistic(500, seed=SEED + 1)) if result["ok"]]
+    world.agent.kill()
+    ballast.unlink()
+    world.start_both()
+    assert world.verify()["ok"]
+    world.sync()
+    assert_exactly_once(world, told)
