@@ -31,8 +31,11 @@ AnyRequest = Request[Any, Any, State]
 
 def refused(request: AnyRequest, refusal: Refusal) -> Response[bytes]:
     """Return the problem document of a refusal; `busy` and `rate-limited` say when to come back."""
-    document = refusal.document(accept_language(request.headers.get("accept-language")))
-    headers = {}
+    lang = accept_language(request.headers.get("accept-language"))
+    document = refusal.document(lang)
+    headers: dict[str, str] = {"Content-Language": lang}
+    if document.status == 401 and request.url.path.startswith("/v1/"):
+        headers["WWW-Authenticate"] = "Bearer"  # RFC 9110 section 15.5.2
     if isinstance(refusal, TooOften):
         headers["Retry-After"] = str(refusal.retry_after_s)
     elif document.status == 503:

@@ -1,6 +1,5 @@
 """Reading events as the views need them: where they stand, and what they say."""
 
-from collections.abc import Iterator
 from hashlib import sha256
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -121,10 +120,3 @@ def parse_id(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
-
-
-def all_between(connection: Connection, after_pos: int, count: int) -> Iterator[StoredEvent]:
-    """Every event behind a position, read `count` at a time."""
-    while rows := between(connection, after_pos, count):
-        yield from rows
-        after_pos = rows[-1].pos

@@ -118,9 +118,3 @@ def inside(connection: Connection, limit: int) -> list[LoadedVisit]:
         "SELECT no FROM visit WHERE end_pos IS NULL ORDER BY day, room, no LIMIT ?", (limit,)
     ).fetchall()
     return [visit for (no,) in rows if (visit := load(connection, no)) is not None]
-
-
-def on_day(connection: Connection, day: int) -> list[LoadedVisit]:
-    """Visits of one day (261121), newest first."""
-    rows = connection.execute("SELECT no FROM visit WHERE day = ? ORDER BY no DESC", (day,))
-    return [visit for (no,) in rows.fetchall() if (visit := load(connection, no)) is not None]

@@ -1,12 +1,14 @@
 """How commands end: a result, or what was refused, in words or as JSON."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from msgspec import Struct
 
 from console.speech import EXIT_USAGE, Speech
 from wire.problems import ProblemDocument, Refusal
-from wire.settings import SettingsRefused
+from wire.settings import SettingProblem
 
 
 class Refused(Struct, frozen=True):
@@ -29,17 +31,17 @@ def misused(speech: Speech, message: str) -> NoReturn:
     raise SystemExit(EXIT_USAGE)
 
 
-def wrong_settings(speech: Speech, file: object, refused: SettingsRefused) -> NoReturn:
-    """Tell everything that is wrong with server.toml, and exit with 2."""
+def wrong_settings(speech: Speech, file: Path, problems: Sequence[SettingProblem]) -> NoReturn:
+    """Tell everything that is wrong with a settings file, and exit with 2."""
     lines = [speech("error.config-heading", file=file)]
     lines += [
         speech(
             "error.config-line",
             line=problem.line,
-            path=problem.path,
+            path=problem.path or file.name,
             message=problem.message.pick(speech.lang),
             remedy=problem.remedy.pick(speech.lang),
         )
-        for problem in refused.problems
+        for problem in problems
     ]
     misused(speech, "\n".join(lines))

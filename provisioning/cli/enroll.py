@@ -10,7 +10,7 @@ import click
 from agent.config import Config, ConfigInvalid, read
 from console.speech import Speech
 from console.words import Words, command, json_option
-from provisioning.cli.answers import misused, refuse
+from provisioning.cli.answers import misused, refuse, wrong_settings
 from provisioning.cli.doors import world
 from provisioning.enrol import PROVINCE_BESIDE, enrol
 from provisioning.province_line import ProvinceLine
@@ -64,18 +64,7 @@ def _settings(speech: Speech, file: Path) -> Config:
     try:
         return read(file, keys_dir=Path(credentials) if credentials else None)
     except ConfigInvalid as invalid:
-        lines = [speech("error.config-heading", file=file)]
-        lines += [
-            speech(
-                "error.config-line",
-                line=error.line,
-                path=error.path or "agent.toml",
-                message=error.message.pick(speech.lang),
-                remedy=error.remedy.pick(speech.lang),
-            )
-            for error in invalid.errors
-        ]
-        misused(speech, "\n".join(lines))
+        wrong_settings(speech, file, invalid.errors)
 
 
 def _from_file(file: Path) -> tuple[bytes | str, bytes | None]:

@@ -94,6 +94,8 @@ async def test_what_is_no_token_opens_nothing(stranger: httpx.AsyncClient, heade
     for path in ("/v1/events", "/v1/sync-reports", "/metrics"):
         answer = await stranger.get(path, headers={b"Authorization": header.encode("latin-1")})
         assert answer.status_code == 401
+        named = answer.headers.get("www-authenticate")
+        assert named == ("Bearer" if path.startswith("/v1/") else None)
 
 
 @pytest.mark.parametrize(
