@@ -23,6 +23,7 @@ from agent.sync.report import OfficeReporter
 from agent.sync.retry import Delays
 from agent.sync.shell import Syncer
 from agent.sync.signals import Show
+from agent.sync.tls import client_context
 
 LOOK_S: Final = 2.0
 """A technician who has just enrolled the box is waiting beside it."""
@@ -85,10 +86,9 @@ async def wait_for_enrolment(keys_dir: Path) -> Enrolment:
         await asyncio.sleep(LOOK_S)
 
 
-def tls_of(config: Config) -> ssl.SSLContext | None:
-    """The trust root of the configuration, None for the system's."""
-    file = config.province.ca_file
-    return None if file is None else ssl.create_default_context(cafile=str(file))
+def tls_of(config: Config) -> ssl.SSLContext:
+    """A context that resumes and believes the configuration's trust root, or the system's."""
+    return client_context(config.province.ca_file)
 
 
 def _read_or_none(file: Path) -> bytes | None:

@@ -6,7 +6,10 @@ A state machine without I/O, clock or randomness of its own; drawn in
 - One request is open at a time (docs/protocol.md section 5).
 - New events go out within `COALESCE_MS`; what is written meanwhile goes in the same message.
 - While a server asked for time, only a person overrides it. While the *line* is the trouble, its
-  return does too.
+  return does too; and while it is known to be down, nothing is built only to find it down again.
+- A request whose connection fell silent while the line fell and came back is abandoned and sent
+  anew: TCP, doubling its waits, would find the line's return seconds to minutes late. Slowness is
+  not silence: a living line acknowledges.
 - Three times the same disagreement about the same place ends in `Held`: recording goes on, sending
   waits for 'sync now'.
 - Only a `revoked` verdict in a bound answer ends in `Stopped`.
@@ -24,6 +27,7 @@ from agent.sync.faults import DEVICE_REVOKED, RECEIPT_STUCK, Fault
 from agent.sync.pacing import Pacing
 from agent.sync.retry import Delays
 from agent.sync.signals import (
+    Abandon,
     Answered,
     Appended,
     BackingOff,
@@ -40,6 +44,7 @@ from agent.sync.signals import (
     Probe,
     Send,
     Show,
+    Silence,
     State,
     Stopped,
     SyncNow,
@@ -49,6 +54,9 @@ from wire.limits import REPEATED_VERDICT_MAX
 
 COALESCE_MS = 250
 """One reception is several events: wait this long for its neighbours, no clerk notices."""
+QUIET_MS = 3_000
+"""A living line acknowledges a packet within a round trip and the queue before it; this is longer
+than both on the slowest line worth planning for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +104,14 @@ class Engine:
         """The time has come, or a person asks."""
         return self._send(now_ms)
 
+    def on_due_backing_off(
+        self, state: BackingOff, _signal: Due, now_ms: int
+    ) -> tuple[Effect, ...]:
+        """Try again; on a line known to be down the probe does that, for less than a message."""
+        if self._probing and state.fault.reachable is False:
+            return self._back_off(state.fault, now_ms)
+        return self._send(now_ms)
+
     def on_appended_idle(self, state: Idle, _signal: Appended, now_ms: int) -> tuple[Effect, ...]:
         """New events: let their neighbours catch up, then send."""
         self.unsent = True
@@ -119,6 +135,27 @@ class Engine:
     ) -> tuple[Effect, ...]:
         """The line is back: no reason to wait, if the line was the trouble."""
         return self._send(now_ms) if state.fault.of_the_line else ()
+
+    def on_network_up_exchanging(
+        self, state: Exchanging, _signal: NetworkUp, now_ms: int
+    ) -> tuple[Effect, ...]:
+        """The line is back: what fell silent with it is sent anew; what is alive is left alone."""
+        if not state.quiet:
+            self.state = replace(state, changed_ms=now_ms)
+            return ()
+        self.state = replace(state, again=True, quiet=False, changed_ms=None)
+        return (Abandon(state.request), *self._probe())
+
+    def on_silence(self, state: Exchanging, signal: Silence, now_ms: int) -> tuple[Effect, ...]:
+        """Look for the line's fall and return while the open request hears nothing."""
+        if signal.request != state.request:
+            return ()
+        changed_ms = state.changed_ms
+        if changed_ms is not None and now_ms - signal.silent_ms > changed_ms:
+            changed_ms = None
+        quiet = signal.silent_ms >= QUIET_MS
+        self.state = replace(state, quiet=quiet, changed_ms=changed_ms)
+        return self._probe()
 
     def on_answered(self, state: Exchanging, signal: Answered, now_ms: int) -> tuple[Effect, ...]:
         """A bound answer is applied: go on, come to rest, or deal with a disagreement."""
@@ -187,14 +224,23 @@ class Engine:
         return (WaitUntil(until_ms),)
 
     def _probe(self) -> tuple[Effect, ...]:
-        """Probe exactly while the line is the trouble and something waits to go out."""
-        state = self.state
-        trouble = state.fault.reachable if isinstance(state, BackingOff) else None
-        wanted = trouble is not None and self.unsent
+        """Probe exactly while the line may be the trouble and something waits for it."""
+        down = self._doubt()
+        wanted = down is not None
         if wanted == self._probing:
             return ()
         self._probing = wanted
-        return (Probe(on=True, down=not trouble),) if wanted else (Probe(on=False),)
+        return (Probe(on=False),) if down is None else (Probe(on=True, down=down),)
+
+    def _doubt(self) -> bool | None:
+        """Return whether the line counts as down, None where that is not the question."""
+        match self.state:
+            case BackingOff(_, fault) if fault.reachable is not None and self.unsent:
+                return not fault.reachable
+            case Exchanging(quiet=True, changed_ms=changed_ms):
+                return changed_ms is not None
+            case _:
+                return None
 
 
 Row = Callable[[Engine, Any, Any, int], tuple[Effect, ...]]
@@ -206,12 +252,14 @@ TRANSITIONS: Mapping[tuple[type[State], type[Input]], tuple[Row, tuple[type[Stat
     (Idle, Appended): (Engine.on_appended_idle, (Idle,)),
     (Exchanging, Appended): (Engine.on_appended, (Exchanging,)),
     (Exchanging, SyncNow): (Engine.on_sync_now_exchanging, (Exchanging,)),
+    (Exchanging, NetworkUp): (Engine.on_network_up_exchanging, (Exchanging,)),
+    (Exchanging, Silence): (Engine.on_silence, (Exchanging,)),
     (Exchanging, Answered): (
         Engine.on_answered,
         (Idle, Exchanging, BackingOff, Held, Stopped),
     ),
     (Exchanging, Failed): (Engine.on_failed, (BackingOff, Exchanging)),
-    (BackingOff, Due): (Engine.on_due, (Exchanging,)),
+    (BackingOff, Due): (Engine.on_due_backing_off, (Exchanging, BackingOff)),
     (BackingOff, SyncNow): (Engine.on_due, (Exchanging,)),
     (BackingOff, NetworkUp): (Engine.on_network_up, (Exchanging, BackingOff)),
     (BackingOff, Appended): (Engine.on_appended, (BackingOff,)),

@@ -16,9 +16,12 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator
+import struct
+import time
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import msgspec
@@ -35,8 +38,12 @@ PROBLEM_BYTES_MAX = 16 << 10
 """A problem document has a few hundred bytes; the rest of a long one is not worth the line."""
 KEPT_OPEN_S = 4_000
 """More than an hour (section 5): an idle office polls on the connection it has."""
-TCP_DEAD_MS = 45_000
-"""A peer that acknowledges nothing for this long is gone, even if no reset says so."""
+TCP_DEAD_MS = 20_000
+"""A peer that acknowledges nothing for this long is gone, even if no reset says so: a kept
+connection that a carrier's NAT has forgotten is found out by the first request on it. No keepalive
+packets: an idle office would pay for them all day."""
+TCP_LAST_HEARD = struct.Struct("52xII")
+"""tcpi_last_data_recv and tcpi_last_ack_recv of struct tcp_info (linux/tcp.h), milliseconds."""
 
 BY_PROBLEM_CODE = {
     "sender-unknown": faults.SENDER_UNKNOWN,
@@ -73,6 +80,7 @@ class HttpTransport:
     ) -> None:
         self._url = httpx.URL(url.rstrip("/") + "/v1/exchange")
         self._patience = patience or Patience()
+        self._trace = _Trace()
         self._client = httpx.AsyncClient(
             transport=httpx.AsyncHTTPTransport(
                 verify=tls or client_context(),
@@ -105,12 +113,23 @@ class HttpTransport:
         except TimeoutError as error:
             raise ExchangeError(faults.LATE, f"{self._patience.total_s:g} s in all") from error
 
+    def silent_ms(self) -> int:
+        """How long the open request has heard nothing, not even an acknowledgement.
+
+        While a connection is being made nothing is heard. A kept connection's silence begins with
+        the request: before that there was nothing to hear.
+        """
+        since_ms = _mono_ms() - self._trace.began_ms
+        if self._trace.connecting and not self._trace.connected:
+            return since_ms
+        return min(since_ms, _last_heard_ms(self._trace.sock))
+
     async def close(self) -> None:
         """Close the connection."""
         await self._client.aclose()
 
     async def _post(self, message: bytes) -> Reply:
-        trace = _Trace()
+        self._trace = trace = _Trace(self._trace.sock)
         request = httpx.Request(
             "POST",
             self._url,
@@ -134,18 +153,21 @@ class StaleConnectionError(ExchangeError):
 
 
 class _Trace:
-    """What httpcore tells about one request."""
+    """What httpcore tells about one request; `sock` is the kept connection's, if there is one."""
 
-    def __init__(self) -> None:
+    def __init__(self, sock: socket.socket | None = None) -> None:
+        self.began_ms = _mono_ms()
+        self.sock = sock
         self.connecting = False
         self.connected = False
         self.answering = False
 
-    async def note(self, event: str, _info: object) -> None:
+    async def note(self, event: str, info: Mapping[str, Any]) -> None:
         if event == "connection.connect_tcp.started":
             self.connecting = True
         elif event == "connection.connect_tcp.complete":
             self.connected = True
+            self.sock = info["return_value"].get_extra_info("socket")
         elif event == "http11.receive_response_headers.complete":
             self.answering = True
 
@@ -267,3 +289,22 @@ def _socket_options() -> list[tuple[int, int, int]]:
     if user_timeout is not None:
         options.append((socket.IPPROTO_TCP, user_timeout, TCP_DEAD_MS))
     return options
+
+
+def _mono_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
+
+
+def _last_heard_ms(sock: socket.socket | None) -> int:
+    """Return what the kernel knows of the last packet from the far side; 0 where it does not."""
+    tcp_info = getattr(socket, "TCP_INFO", None)
+    if sock is None or tcp_info is None:
+        return 0
+    try:
+        known = sock.getsockopt(socket.IPPROTO_TCP, tcp_info, TCP_LAST_HEARD.size)
+    except OSError:  # closed meanwhile
+        return 0
+    if len(known) < TCP_LAST_HEARD.size:
+        return 0
+    data_ms, ack_ms = TCP_LAST_HEARD.unpack(known)
+    return min(int(data_ms), int(ack_ms))

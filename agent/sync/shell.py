@@ -30,6 +30,7 @@ from agent.sync.receipts import Applied, apply
 from agent.sync.report import Reporter, Silent, Told
 from agent.sync.retry import Delays
 from agent.sync.signals import (
+    Abandon,
     Answered,
     Appended,
     Due,
@@ -40,12 +41,16 @@ from agent.sync.signals import (
     Probe,
     Send,
     Show,
+    Silence,
     State,
     SyncNow,
     WaitUntil,
 )
 from agent.sync.transport import ExchangeError, Reply, Transport
 from wire.problems import Refusal
+
+LISTEN_S = 0.5
+"""How often the open request's connection is asked whether it heard anything."""
 
 T = TypeVar("T")
 Work: TypeAlias = Coroutine[Any, Any, None]
@@ -84,6 +89,7 @@ class Syncer:
         self._days_wanted = False
         self._timer: asyncio.TimerHandle | None = None
         self._probing: asyncio.Task[None] | None = None
+        self._posting: tuple[int, asyncio.Timeout] | None = None
         self._tasks: asyncio.TaskGroup | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sync sealing")
 
@@ -146,7 +152,9 @@ class Syncer:
 
     async def _probe_until_up(self, *, down: bool) -> None:
         await self._probe.until_up(down=down)
-        self._feed(NetworkUp())
+        self._listen()
+        if self._probing is asyncio.current_task():
+            self._feed(NetworkUp())
 
     def _feed(self, signal: Input) -> None:
         if self._tasks is None:
@@ -155,6 +163,8 @@ class Syncer:
             match effect:
                 case Send(request, batch):
                     self._start("exchange", self._exchange(request, batch))
+                case Abandon(request):
+                    self._abandon(request)
                 case WaitUntil(at_ms):
                     self._set_timer(at_ms)
                 case Probe(on, down):
@@ -190,13 +200,38 @@ class Syncer:
             built = await self._build(batch, told)
             load = built.load
             began_ms = self._clock.mono_ms()
-            reply = await self._transport.post(built.message)
+            reply = await self._post(request, built.message)
             load = replace(load, down_bytes=len(reply.body), took_ms=self._since(began_ms))
             await self._answered(request, built, load, reply, told)
         except ExchangeError as error:
             down_bytes = error.down_bytes or load.down_bytes
             load = replace(load, down_bytes=down_bytes, took_ms=self._since(began_ms))
             await self._failed(request, load, error)
+
+    async def _post(self, request: int, message: bytes) -> Reply:
+        listening = self._start("listening", self._keep_listening())
+        try:
+            async with asyncio.timeout(None) as scope:
+                self._posting = (request, scope)
+                return await self._transport.post(message)
+        except TimeoutError as error:
+            raise ExchangeError(faults.CUT, "silent over the line's fall and return") from error
+        finally:
+            self._posting = None
+            listening.cancel()
+
+    def _abandon(self, request: int) -> None:
+        if self._posting is not None and self._posting[0] == request:
+            self._posting[1].reschedule(asyncio.get_running_loop().time())
+
+    async def _keep_listening(self) -> None:
+        while True:
+            await asyncio.sleep(LISTEN_S)
+            self._listen()
+
+    def _listen(self) -> None:
+        if self._posting is not None:
+            self._feed(Silence(self._posting[0], self._transport.silent_ms()))
 
     async def _build(self, batch: Batch, told: Told) -> Built:
         query = partial(store.read_outgoing, start=self._held, plain_bytes=batch.plain_bytes)

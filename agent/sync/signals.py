@@ -34,7 +34,12 @@ class Exchanging:
     request: int
     since_ms: int
     again: bool = False
-    """Somebody asked for 'sync now' meanwhile: a failure is answered with another try at once."""
+    """A failure is answered with another try at once: somebody asked for 'sync now' meanwhile, or
+    the line is known to be back."""
+    quiet: bool = False
+    """Nothing was heard on its connection for `QUIET_MS`, not even an acknowledgement."""
+    changed_ms: int | None = None
+    """When the network changed its shape, and nothing was heard since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +130,15 @@ class Failed:
     retry_after_s: int | None = None
 
 
-Input = Enrolled | Due | Appended | SyncNow | NetworkUp | Answered | Failed
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """For so long nothing was heard on the open request's connection; told twice a second."""
+
+    request: int
+    silent_ms: int
+
+
+Input = Enrolled | Due | Appended | SyncNow | NetworkUp | Answered | Failed | Silence
 
 # --- effects -----------------------------------------------------------------------------------
 
@@ -136,6 +149,13 @@ class Send:
 
     request: int
     batch: Batch
+
+
+@dataclass(frozen=True, slots=True)
+class Abandon:
+    """Close the connection of the open request, which then fails; too late if it is answered."""
+
+    request: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,4 +182,4 @@ class Show:
     fault: Fault | None = None
 
 
-Effect = Send | WaitUntil | Probe | Show
+Effect = Send | Abandon | WaitUntil | Probe | Show

@@ -52,6 +52,13 @@ class Transport(Protocol):
         """
         ...
 
+    def silent_ms(self) -> int:
+        """How long the open request has heard nothing from the far side, milliseconds.
+
+        Word that a packet arrived there counts as heard; 0 where that cannot be known.
+        """
+        ...
+
     async def close(self) -> None:
         """Let go of what is open."""
         ...

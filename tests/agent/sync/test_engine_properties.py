@@ -11,6 +11,7 @@ from agent.sync.faults import FAULTS, Fault
 from agent.sync.pacing import Load
 from agent.sync.retry import Delays
 from agent.sync.signals import (
+    Abandon,
     Answered,
     Appended,
     BackingOff,
@@ -25,6 +26,7 @@ from agent.sync.signals import (
     NotEnrolled,
     Probe,
     Send,
+    Silence,
     Stopped,
     SyncNow,
     WaitUntil,
@@ -77,6 +79,9 @@ class SyncEngine(RuleBasedStateMachine):
                 assert 0 < batch.packed_bytes <= 1 << 20
                 assert 0 < batch.plain_bytes < 4 << 20
                 self.open = request
+            case Abandon(request):
+                assert request == self.open
+                assert self.probing, "abandoned without a look at the line"
             case WaitUntil(at_ms):
                 self.deadline_ms = at_ms
             case Probe(on):
@@ -138,6 +143,13 @@ class SyncEngine(RuleBasedStateMachine):
         request, self.open = self.open, None
         self.feed(Failed(request, fault, load, retry_after_s))
 
+    @precondition(lambda self: self.open is not None)
+    @rule(silent_ms=st.integers(0, 60_000))
+    def nothing_is_heard(self, silent_ms: int) -> None:
+        assert self.open is not None
+        self.now_ms += 500
+        self.feed(Silence(self.open, silent_ms))
+
     @rule(request=st.integers(-5, 0))
     def a_report_about_no_open_request(self, request: int) -> None:
         before = self.engine.state
@@ -158,10 +170,14 @@ class SyncEngine(RuleBasedStateMachine):
         assert (self.open is not None) == isinstance(self.engine.state, Exchanging)
 
     @invariant()
-    def probing_only_with_something_to_deliver(self) -> None:
-        if self.probing:
-            assert self.engine.unsent
-            assert isinstance(self.engine.state, BackingOff)
+    def probing_only_while_something_waits_for_the_line(self) -> None:
+        match self.engine.state:
+            case Exchanging(quiet=quiet):
+                assert self.probing == quiet
+            case BackingOff():
+                assert self.engine.unsent or not self.probing
+            case _:
+                assert not self.probing
 
     @invariant()
     def sync_now_always_leads_to_a_send(self) -> None:

@@ -239,10 +239,11 @@ async def test_a_proxy_that_hangs_up_at_once_is_no_line() -> None:
 
 def test_probes_come_every_one_to_two_seconds_and_slow_down_after_ten_minutes() -> None:
     pace = ProbePace(Random(1), 0)
-    fast = [pace.next_s(n * 1_000) for n in range(600)]
+    fast = [pace.next_s(n * 1_000, down=False) for n in range(600)]
     assert min(fast) >= 1.0
     assert max(fast) <= 2.0
-    slow = [pace.next_s(FAST_FOR_MS + n) for n in range(50)]
+    assert 0.5 <= pace.next_s(0, down=True) <= 1.0
+    slow = [pace.next_s(FAST_FOR_MS + n, down=True) for n in range(50)]
     assert max(slow) <= SLOW_S_MAX
     assert min(slow[20:]) >= SLOW_S_MAX * 0.7
 
@@ -257,7 +258,7 @@ class Switch:
 
     async def __call__(self) -> bool:
         self.tried += 1
-        if self.probe is not None:
+        if self.probe is not None and len(self.answers) > 1:
             self.probe.kick()
         return self.answers.pop(0)
 
@@ -266,9 +267,32 @@ async def test_after_a_cut_a_line_that_stayed_up_is_no_news(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("agent.sync.probe.FAST_S", (0.001, 0.002))
+    monkeypatch.setattr("agent.sync.probe.FAST_DOWN_S", (0.001, 0.002))
     switch = Switch(True, True, False, False, True)
     await LineProbe(switch, TestClock(), Random(1)).until_up(down=False)
     assert switch.tried == 5
+
+
+async def test_a_connect_that_nobody_answers_is_a_fall_and_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("agent.sync.probe.FALLEN_S", 0.01)
+    monkeypatch.setattr("agent.sync.probe.FAST_S", (0.05, 0.05))
+    hanging = [asyncio.Event()]
+    hung_up = []
+
+    async def connect() -> bool:
+        if hanging:
+            try:
+                await hanging.pop().wait()
+            except asyncio.CancelledError:
+                hung_up.append("first")
+                raise
+        return True
+
+    async with asyncio.timeout(5):
+        await LineProbe(connect, TestClock(), Random(1)).until_up(down=False)
+    assert hung_up == ["first"]
 
 
 async def test_a_new_route_makes_the_probe_look_at_once() -> None:
