@@ -1,7 +1,10 @@
 """One batch of jobs as one transaction with one fsync; runs on the writer's thread.
 
-Each job stands in a SAVEPOINT of its own, so that a refusal or an exception undoes that job and
-leaves its neighbours alone. Nothing leaves this function before COMMIT has returned.
+A refusal or an exception undoes its own job and leaves its neighbours alone. For that each entry
+stands in a SAVEPOINT. Jobs that were asked for together share one, because each costs a copy of
+every page that changes in it; should one of them fail after it has written, all of them are undone
+and run again, now each in a SAVEPOINT of its own. Nothing leaves this function before COMMIT has
+returned.
 """
 
 from collections.abc import Callable, Sequence
@@ -76,7 +79,7 @@ def commit(
         for jobs in entries:
             if outcomes and transaction.marks.head_bytes - marks.head_bytes > BATCH_BYTES_MAX:
                 break
-            outcomes.append([_run(transaction, job, projector) for job in jobs])
+            outcomes.append(_run_entry(transaction, jobs, projector))
         write_marks(connection, marks, transaction.marks)
         execute("COMMIT")
     except Exception as error:  # whatever it was: everybody who waits must be told
@@ -85,21 +88,59 @@ def commit(
     return Committed(outcomes, transaction.marks)
 
 
+def _run_entry(
+    transaction: Transaction, jobs: Sequence[Job], projector: Projector
+) -> list[Outcome]:
+    together = _run_together(transaction, jobs, projector) if len(jobs) > 1 else None
+    return together or [_run(transaction, job, projector) for job in jobs]
+
+
+def _run_together(
+    transaction: Transaction, jobs: Sequence[Job], projector: Projector
+) -> list[Outcome] | None:
+    """Run jobs in one SAVEPOINT; None, and all of them undone, when one failed after it wrote."""
+    connection, before = transaction.conn, transaction.marks
+    outcomes: list[Outcome] = []
+    connection.execute("SAVEPOINT jobs")
+    for job in jobs:
+        changes = connection.total_changes
+        try:
+            outcomes.append(Outcome(job(transaction), None))
+        except Exception as error:
+            if _is_of_the_disk(error):
+                raise
+            if not isinstance(error, Refusal) or connection.total_changes != changes:
+                _undo(transaction, "jobs", before, projector)
+                return None
+            outcomes.append(Outcome(None, error))
+    connection.execute("RELEASE jobs")
+    return outcomes
+
+
 def _run(transaction: Transaction, job: Job, projector: Projector) -> Outcome:
     execute, before = transaction.conn.execute, transaction.marks
     execute("SAVEPOINT job")
     try:
         value = job(transaction)
     except Exception as error:
-        if isinstance(error, DatabaseError) and primary_code(error) in DISK_CODES:
+        if _is_of_the_disk(error):
             raise
-        execute("ROLLBACK TO job")
-        execute("RELEASE job")
-        transaction.marks = before
-        projector.undone()
+        _undo(transaction, "job", before, projector)
         return Outcome(None, error)
     execute("RELEASE job")
     return Outcome(value, None)
+
+
+def _undo(transaction: Transaction, savepoint: str, before: Marks, projector: Projector) -> None:
+    transaction.conn.execute(f"ROLLBACK TO {savepoint}")
+    transaction.conn.execute(f"RELEASE {savepoint}")
+    transaction.marks = before
+    projector.undone()
+
+
+def _is_of_the_disk(error: Exception) -> bool:
+    """Whether it is no job's own fault: the ground gives way under the whole transaction."""
+    return isinstance(error, DatabaseError) and primary_code(error) in DISK_CODES
 
 
 def _failure(connection: Connection, error: Exception) -> CommitFailed:

@@ -152,6 +152,8 @@ class Journal:
     async def write_many(self, jobs: Sequence[Callable[[Transaction], T]]) -> list[T | Exception]:
         """Run `jobs` in one transaction; one entry each, its result or its exception.
 
+        A job may run twice: when a neighbour fails after it wrote, all are undone and run again. So
+        what a job leaves behind stands in the transaction, and none of these changes a schema.
         At most BATCH_JOBS_MAX jobs, else ValueError. Raises as `write` when nothing is recorded.
         """
         if len(jobs) > BATCH_JOBS_MAX:

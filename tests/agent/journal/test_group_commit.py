@@ -180,3 +180,22 @@ async def test_a_long_query_runs_apart(journal: Journal) -> None:
     await journal.write(append)
     query = "SELECT count(*) FROM event"
     assert await journal.read_apart(lambda c: c.execute(query).fetchone()) == (1,)
+
+
+async def test_jobs_asked_for_together_run_again_only_when_one_of_them_failed_after_it_wrote(
+    journal: Journal,
+) -> None:
+    runs: list[str] = []
+
+    def counted(transaction: Transaction) -> Appended:
+        runs.append("append")
+        return append(transaction)
+
+    def refused_at_once(_: Transaction) -> Appended:
+        raise Refusal("state-forbidden")
+
+    await journal.write_many([counted, refused_at_once, counted])
+    assert len(runs) == 2
+    await journal.write_many([counted, refuse, counted])
+    assert len(runs) == 2 + 1 + 2
+    assert journal.head.seq == len(await bodies(journal)) == 4
