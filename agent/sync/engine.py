@@ -84,7 +84,7 @@ class Engine:
         self._attempt = 0
         self._strikes = Strikes()
         self._requests = 0
-        self._probing = False
+        self._probing: bool | None = None
 
     def handle(self, signal: Input, now_ms: int) -> tuple[Effect, ...]:
         """Take one input at this monotonic time; an input the state does not know is ignored."""
@@ -212,8 +212,7 @@ class Engine:
     ) -> tuple[Effect, ...]:
         self._attempt += 1
         until_ms = now_ms + self._delays.retry_ms(fault, self._attempt, retry_after_s)
-        waiting = self._wait(BackingOff(until_ms, fault), until_ms)
-        return (Show(fault.line, fault), *waiting, *self._probe())
+        return (Show(fault.line, fault), *self._wait(BackingOff(until_ms, fault), until_ms))
 
     def _stop(self) -> tuple[Effect, ...]:
         self.state = Stopped(DEVICE_REVOKED)
@@ -221,16 +220,21 @@ class Engine:
 
     def _wait(self, state: Idle | BackingOff, until_ms: int) -> tuple[Effect, ...]:
         self.state = state
-        return (WaitUntil(until_ms),)
+        return (WaitUntil(until_ms), *self._probe())
 
     def _probe(self) -> tuple[Effect, ...]:
-        """Probe exactly while the line may be the trouble and something waits for it."""
+        """Probe exactly while the line may be the trouble and something waits for it.
+
+        A running probe is told anew only that the line is down: that it is up it would have seen.
+        """
         down = self._doubt()
-        wanted = down is not None
-        if wanted == self._probing:
-            return ()
-        self._probing = wanted
-        return (Probe(on=False),) if down is None else (Probe(on=True, down=down),)
+        if down is None:
+            running, self._probing = self._probing is not None, None
+            return (Probe(on=False),) if running else ()
+        if self._probing is None or (down and not self._probing):
+            self._probing = down
+            return (Probe(on=True, down=down),)
+        return ()
 
     def _doubt(self) -> bool | None:
         """Return whether the line counts as down, None where that is not the question."""

@@ -271,6 +271,18 @@ def test_a_silent_exchange_is_abandoned_when_the_line_returns_and_then_sent_anew
     assert request(it) == first + 1
 
 
+def test_an_answer_that_comes_after_a_silence_ends_the_look_at_the_line() -> None:
+    it = engine()
+    it.handle(silence(it, QUIET_MS), 5_000)
+    assert Probe(on=False) in it.handle(answered(it), 6_000)
+
+
+def test_a_probe_beside_a_silent_exchange_learns_that_no_connection_could_be_made() -> None:
+    it = engine(unsent=True)
+    it.handle(silence(it, QUIET_MS), 5_000)
+    assert Probe(on=True, down=True) in it.handle(failed(it, faults.OFFLINE), 10_000)
+
+
 def test_an_answer_that_was_there_before_its_request_was_abandoned_counts() -> None:
     it = engine(unsent=True)
     it.handle(silence(it, QUIET_MS), 5_000)

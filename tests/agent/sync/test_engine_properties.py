@@ -58,6 +58,7 @@ class SyncEngine(RuleBasedStateMachine):
         self.deadline_ms: int | None = None
         self.open: int | None = None
         self.probing = False
+        self.told_down = False
 
     def feed(self, signal: Input) -> tuple[Effect, ...]:
         before = self.engine.state
@@ -84,9 +85,10 @@ class SyncEngine(RuleBasedStateMachine):
                 assert self.probing, "abandoned without a look at the line"
             case WaitUntil(at_ms):
                 self.deadline_ms = at_ms
-            case Probe(on):
-                assert on != self.probing
-                self.probing = on
+            case Probe(on, down):
+                assert (on, down) != (self.probing, self.told_down)
+                assert on or self.probing
+                self.probing, self.told_down = on, on and down
 
     @precondition(lambda self: isinstance(self.engine.state, NotEnrolled))
     @rule(unsent=st.booleans())
@@ -174,8 +176,9 @@ class SyncEngine(RuleBasedStateMachine):
         match self.engine.state:
             case Exchanging(quiet=quiet):
                 assert self.probing == quiet
-            case BackingOff():
-                assert self.engine.unsent or not self.probing
+            case BackingOff(fault=fault):
+                assert self.probing == (self.engine.unsent and fault.reachable is not None)
+                assert self.told_down or not self.probing or fault.reachable
             case _:
                 assert not self.probing
 
