@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 WIDTH_CHARS_MIN = 8
 WIDTH_CHARS_MAX = 40
-TIME_FORMAT = "dd/mm/yyyy hh:mm"
+DAY_FORMAT = "dd/mm/yyyy"
 SHEET_CHARS_MAX = 31
 """A sheet's name has at most 31 characters (ECMA-376 part 1, 18.2.19 as Excel reads it)."""
 
@@ -23,7 +23,7 @@ def write_workbook(title: str, columns: Sequence[str], rows: Iterable[Sequence[C
     """Return a workbook of one sheet named `title`.
 
     `columns` are the names of the CSV's columns; their headings are the texts `column.<name>`. A
-    text in RFC 3339 in a column `…_at` becomes a time of the office's clock; None an empty cell.
+    day (ISO 8601) in the column `day` becomes a date, None an empty cell.
     """
     # Carried only by whoever asks for a workbook: the daemon never loads it.
     import xlsxwriter  # noqa: PLC0415
@@ -33,7 +33,7 @@ def write_workbook(title: str, columns: Sequence[str], rows: Iterable[Sequence[C
     with xlsxwriter.Workbook(content, options) as workbook:
         sheet = workbook.add_worksheet(title[:SHEET_CHARS_MAX])
         bold = workbook.add_format({"bold": True, "text_wrap": True, "valign": "top"})
-        time = workbook.add_format({"num_format": TIME_FORMAT})
+        day_format = workbook.add_format({"num_format": DAY_FORMAT})
         widths = [WIDTH_CHARS_MIN] * len(columns)
         for number, name in enumerate(columns):
             heading = TEXTS[f"column.{name}"].vi
@@ -41,7 +41,7 @@ def write_workbook(title: str, columns: Sequence[str], rows: Iterable[Sequence[C
             widths[number] = max(widths[number], len(heading) // 2 + 2)
         for line, row in enumerate(rows, 1):
             for number, value in enumerate(row):
-                _write(sheet, (line, number), columns[number], value, time)
+                _write(sheet, (line, number), columns[number], value, day_format)
                 widths[number] = max(widths[number], len(str(value)) + 2)
         for number, width in enumerate(widths):
             sheet.set_column(number, number, min(width, WIDTH_CHARS_MAX))
@@ -50,7 +50,7 @@ def write_workbook(title: str, columns: Sequence[str], rows: Iterable[Sequence[C
 
 
 def _write(
-    sheet: "Worksheet", place: tuple[int, int], column: str, value: Cell, time: "Format"
+    sheet: "Worksheet", place: tuple[int, int], column: str, value: Cell, day_format: "Format"
 ) -> None:
     match value:
         case None:
@@ -59,8 +59,7 @@ def _write(
             sheet.write_boolean(*place, value)
         case int() | float():
             sheet.write_number(*place, value)
-        case str() if column.endswith("_at"):
-            told = datetime.fromisoformat(value).replace(tzinfo=None)
-            sheet.write_datetime(*place, told, time)
+        case str() if column == "day":
+            sheet.write_datetime(*place, datetime.fromisoformat(value), day_format)
         case _:
             sheet.write_string(*place, value)

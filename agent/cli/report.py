@@ -18,11 +18,12 @@ from console.words import WordsGroup, command, group
 from records.csv_text import Cell, write_csv
 from records.present import VisitItem
 from records.statistics import COLUMNS, Statistics, StatisticsRow
+from records.visit_statistics import COLUMNS as VISIT_COLUMNS
+from records.visit_statistics import VisitStatistics, VisitStatisticsRow
 from records.workbook import write_workbook
 
 FORMATS: Final = ("table", "csv", "json", "xlsx")
 FILES: Final = ("csv", "xlsx")
-VISIT_COLUMNS: Final = VisitItem.__struct_fields__
 
 
 def dossiers(context: Context, *, first: datetime, last: datetime, form: str) -> None:
@@ -44,25 +45,27 @@ def dossiers(context: Context, *, first: datetime, last: datetime, form: str) ->
 
 
 def visits(context: Context, *, first: datetime, last: datetime, form: str) -> None:
-    """Print the visits of a period, oldest day first."""
+    """Print how many came on each day, or with `json` each visit, oldest day first."""
     days = _days(context.speech, first, last)
     daemon = daemon_of(context)
-    rows: list[VisitItem] = []
+    if form != "json":
+        told = daemon.get(f"/api/statistics/visits?{urlencode(days)}", VisitStatistics)
+        rows = [[_cell(row, name) for name in VISIT_COLUMNS] for row in told.rows]
+        if form in FILES:
+            _write(context.speech, form, "visits", VISIT_COLUMNS, rows)
+        else:
+            totals = [_cell(told.totals, name) for name in VISIT_COLUMNS]
+            print_table(VISIT_COLUMNS, [*rows, totals])
+        return
+    visits: list[VisitItem] = []
     for day in range(days["from"].toordinal(), days["to"].toordinal() + 1):
         query: dict[str, Any] = {"on": date.fromordinal(day), "limit": LIST_LIMIT_MAX}
         after: str | None = ""
         while after is not None:
             page = daemon.get(f"/api/visits?{urlencode(query)}", VisitList)
-            rows += page.items
+            visits += page.items
             after = query["after"] = page.next
-    if form == "json":
-        context.speech.print_json(rows)
-        return
-    cells = [[_cell(row, name) for name in VISIT_COLUMNS] for row in rows]
-    if form in FILES:
-        _write(context.speech, form, "visits", VISIT_COLUMNS, cells)
-    else:
-        print_table(VISIT_COLUMNS, cells)
+    context.speech.print_json(visits)
 
 
 def _days(speech: Speech, first: datetime, last: datetime) -> dict[str, date]:
@@ -72,7 +75,7 @@ def _days(speech: Speech, first: datetime, last: datetime) -> dict[str, date]:
     return {"from": first.date(), "to": last.date()}
 
 
-def _cell(row: StatisticsRow | VisitItem, name: str) -> Cell:
+def _cell(row: StatisticsRow | VisitStatisticsRow, name: str) -> Cell:
     value: Any = getattr(row, name)
     return value if value is None or isinstance(value, str | int | float) else str(value)
 

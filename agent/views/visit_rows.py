@@ -1,5 +1,7 @@
 """Folding visits from their two events, and the row of each that finding needs."""
 
+from collections.abc import Iterator
+from datetime import date
 from typing import NamedTuple
 
 from agent.journal.database import Connection
@@ -118,3 +120,12 @@ def inside(connection: Connection, limit: int) -> list[LoadedVisit]:
         "SELECT no FROM visit WHERE end_pos IS NULL ORDER BY day, room, no LIMIT ?", (limit,)
     ).fetchall()
     return [visit for (no,) in rows if (visit := load(connection, no)) is not None]
+
+
+def between(connection: Connection, first: date, last: date) -> Iterator[LoadedVisit]:
+    """Visits of these days, both included, one at a time."""
+    days = (day_number(first), day_number(last))
+    rows = connection.execute("SELECT no FROM visit WHERE day BETWEEN ? AND ? ORDER BY no", days)
+    for (no,) in rows.fetchall():
+        if (visit := load(connection, no)) is not None:
+            yield visit

@@ -95,6 +95,12 @@ async def statistics(request: AnyRequest, office: Given[Office]) -> Response[byt
     return json_answer(await office.dossier_statistics(queries.period(request)))
 
 
+@get("/api/statistics/visits")
+async def visit_statistics(request: AnyRequest, office: Given[Office]) -> Response[bytes]:
+    """Count the visits of a period, both days included."""
+    return json_answer(await office.visit_statistics(queries.period(request)))
+
+
 @get("/metrics")
 async def metrics(parts: Given[Parts]) -> Response[str]:
     """Give the figures of the daemon in OpenMetrics text."""

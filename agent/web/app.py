@@ -30,6 +30,7 @@ ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (
     api.readings,
     api.new_reading,
     api.statistics,
+    api.visit_statistics,
     api.metrics,
     api.sync_report,
     login.login_page,

@@ -2,21 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, datetime, time
 from functools import partial
 from typing import Final
 
 from agent import lookup
 from agent.journal.database import Connection
-from agent.views import lists, reports, standing
+from agent.views import lists, reports, standing, visit_rows
 from agent.views.lists import DossierList, DossierQuery, VisitList
 from agent.views.problems import ProblemList, problems
 from agent.views.waiting import Waiting, WaitingCounts
 from agent.web.parts import Parts
 from agent.web.queries import Period, VisitQuery
+from records.calendar import OFFICE_ZONE
 from records.desk_events import NoticePublished
-from records.moment import office_day
+from records.moment import office_day, to_ms
 from records.present import DossierDetail, DossierItem, VisitItem
 from records.statistics import Completeness, Statistics, statistics
+from records.visit_statistics import VisitStatistics, caps, visit_statistics
 from wire.problems import Refusal
 
 __all__ = ["DossierList", "Latest", "Office", "ProblemList", "VisitList"]
@@ -101,6 +104,24 @@ class Office:
 
         return await self._parts.journal.read_apart(query)
 
+    async def visit_statistics(self, days: Period) -> VisitStatistics:
+        """Return how many people came on each day, and how full the rooms were."""
+        code, now_ms = self._parts.office_code, self._parts.clock.now_ms()
+
+        def query(connection: Connection) -> VisitStatistics:
+            orders = standing.orders(connection)
+            found = visit_rows.between(connection, days.first, days.last)
+            return visit_statistics(
+                (loaded.visit for loaded in found),
+                office=code,
+                first_day=days.first,
+                last_day=days.last,
+                now_ms=now_ms,
+                caps_of=lambda day: caps(orders, to_ms(_noon(day))),
+            )
+
+        return await self._parts.journal.read_apart(query)
+
     async def _detail(self, ref: str, *, reveal: bool) -> DossierDetail:
         now_ms = self._parts.clock.now_ms()
         find = partial(lists.dossier_detail, ref=ref, now_ms=now_ms, reveal=reveal)
@@ -112,6 +133,11 @@ class Office:
 
 def _dossier_page(query: DossierQuery, now_ms: int, connection: Connection) -> DossierList:
     return lists.dossier_page(connection, query, now_ms)
+
+
+def _noon(day: date) -> datetime:
+    """An order that held at noon is taken for the day's."""
+    return datetime.combine(day, time(12), OFFICE_ZONE)
 
 
 def _current(notices: Sequence[NoticePublished], now_ms: int) -> list[NoticePublished]:

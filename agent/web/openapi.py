@@ -22,6 +22,7 @@ from records.events import BODIES
 from records.present import DossierDetail
 from records.statistics import Statistics
 from records.sync_report import SyncReport
+from records.visit_statistics import VisitStatistics
 from wire.problems import ProblemDocument
 
 REF: Final = "#/components/schemas/{name}"
@@ -64,6 +65,8 @@ OPERATIONS: Final[Sequence[Operation]] = (
               media=STREAM),
     Operation("get", "/api/statistics/dossiers", "Dossiers of a period, both days included",
               query=("from", "to"), gives=Statistics),
+    Operation("get", "/api/statistics/visits", "Visits of a period, both days included",
+              query=("from", "to"), gives=VisitStatistics),
     Operation("get", "/metrics", "Figures in OpenMetrics text", media=TEXT),
     Operation("get", "/sync-report", "The sync report", access="bearer", gives=SyncReport),
     Operation("get", "/schema/openapi.json", "This document"),

@@ -227,7 +227,10 @@ async def test_reports_come_as_table_csv_and_json(office: Office, at_office: Ter
     assert report["totals"]["received"] == 1
     visits = (await at_office.run("report", "visits", *days, "--format", "json")).json
     assert [visit["name"] for visit in visits] == ["Lê Văn An"]
-    assert "Lê Văn An" in (await at_office.run("report", "visits", *days)).out
+    as_csv = (await at_office.run("report", "visits", *days, "--format", "csv")).out
+    (row,) = csv.DictReader(io.StringIO(as_csv.removeprefix("\ufeff")))
+    assert (row["room"], row["visitors"], row["peak"], row["cap"]) == ("main", "1", "1", "")
+    assert "main" in (await at_office.run("report", "visits", *days)).out
 
 
 async def test_a_report_comes_as_a_workbook_when_it_is_not_for_the_screen(
@@ -238,8 +241,8 @@ async def test_a_report_comes_as_a_workbook_when_it_is_not_for_the_screen(
     process = await at_office.start("report", "visits", *days, "--format", "xlsx")
     content, _ = await process.communicate()
     assert process.returncode == 0
-    rows = list(load_workbook(io.BytesIO(content)).active.iter_rows(values_only=True))
-    assert "Lê Văn An" in rows[1]
+    headings, row = load_workbook(io.BytesIO(content)).active.iter_rows(values_only=True)
+    assert (headings[0], row[0], row[3]) == ("Đơn vị", "H26.107", 1)
 
 
 async def test_devices_are_listed(at_office: Terminal) -> None:
