@@ -273,28 +273,6 @@ async def test_after_a_cut_a_line_that_stayed_up_is_no_news(
     assert switch.tried == 5
 
 
-async def test_a_connect_that_nobody_answers_is_a_fall_and_is_not_waited_for(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("agent.sync.probe.FALLEN_S", 0.01)
-    monkeypatch.setattr("agent.sync.probe.FAST_S", (0.05, 0.05))
-    hanging = [asyncio.Event()]
-    hung_up = []
-
-    async def connect() -> bool:
-        if hanging:
-            try:
-                await hanging.pop().wait()
-            except asyncio.CancelledError:
-                hung_up.append("first")
-                raise
-        return True
-
-    async with asyncio.timeout(5):
-        await LineProbe(connect, TestClock(), Random(1)).until_up(down=False)
-    assert hung_up == ["first"]
-
-
 async def test_a_new_route_makes_the_probe_look_at_once() -> None:
     switch = Switch(False, False, True)
     switch.probe = LineProbe(switch, TestClock(), Random(1))

@@ -8,14 +8,21 @@ import socket
 import struct
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
+from random import Random
 from typing import Self
 
 import pytest
 
+from agent.config import Api, Config, Province
+from agent.enrolled import tls_of
 from agent.sync.http import HttpTransport, Patience
+from agent.sync.probe import LineProbe
+from agent.sync.tls import ResumingContext
 from agent.sync.transport import ExchangeError
-from tests.agent.sync.conftest import Office
+from tests.agent.sync.conftest import Office, TestClock
 from tests.agent.sync.province import Loopback, ok
+from tests.agent.sync.test_line import self_signed
 
 PATIENT = Patience(connect_s=10.0, silence_s=60.0, total_s=240.0)
 
@@ -176,3 +183,40 @@ async def test_where_the_kernel_does_not_tell_nothing_counts_as_silent(
     assert transport.silent_ms() == 0
     await transport.close()
     assert transport.silent_ms() == 0
+
+
+async def test_a_connect_that_nobody_answers_is_a_fall_and_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("agent.sync.probe.FALLEN_S", 0.01)
+    monkeypatch.setattr("agent.sync.probe.FAST_S", (0.05, 0.05))
+    hanging = [asyncio.Event()]
+    hung_up = []
+
+    async def connect() -> bool:
+        if hanging:
+            try:
+                await hanging.pop().wait()
+            except asyncio.CancelledError:
+                hung_up.append("first")
+                raise
+        return True
+
+    async with asyncio.timeout(5):
+        await LineProbe(connect, TestClock(), Random(1)).until_up(down=False)
+    assert hung_up == ["first"]
+
+
+@pytest.mark.parametrize("own_authority", [False, True])
+def test_the_daemons_connections_resume_their_tls_session(
+    tmp_path: Path, own_authority: bool
+) -> None:
+    authority = self_signed(tmp_path) if own_authority else None
+    config = Config(
+        office="H26.107",
+        data_dir=Path("data"),
+        keys_dir=Path("keys"),
+        province=Province(url="https://tinh.example", ca_file=authority),
+        api=Api(socket=Path("agent.sock")),
+    )
+    assert isinstance(tls_of(config), ResumingContext)
