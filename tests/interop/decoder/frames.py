@@ -9,7 +9,7 @@ from .refused import need, refuse
 if sys.version_info >= (3, 14):
     from compression import zstd
 else:
-    from backports import zstd
+    import backports.zstd as zstd
 
 D1 = Path(__file__).parents[3] / "wire" / "data" / "d1.zdict"
 MAGIC = bytes.fromhex("28b52ffd")
