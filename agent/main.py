@@ -30,7 +30,7 @@ from agent.journal import Journal, Transaction, backup
 from agent.journal.transaction import get_meta
 from agent.keys import Enrolment
 from agent.locks import DataLock
-from agent.memory import give_back
+from agent.memory import give_back, settle
 from agent.notify import Notifier
 from agent.service import KEYS_SINCE, Service
 from agent.status import Live, Status, StatusBoard
@@ -221,6 +221,7 @@ class Daemon:
         start("watchdog", rounds.watch(journal, self.notifier))
         start("day end", rounds.end_day_visits(journal, self.views, service, clock))
         start("forgetting", rounds.forget_old(journal, service, clock))
+        start("resting", rounds.rest(journal))
         start("mending", rounds.mend(journal, board.touch))
         start("looking over", rounds.look_over(journal))
         if self.manager is not None:
@@ -230,6 +231,7 @@ class Daemon:
 
     async def _tell_ready(self, ready: asyncio.Event) -> None:
         await ready.wait()
+        settle()
         self.board.update(ready=True)
         self.notifier.ready()
 

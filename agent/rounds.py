@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
+from agent import memory
 from agent.clock import Clock, SystemClock
 from agent.day_end import end_days
 from agent.figures import Figures, Reading, disk_report, orders_shown
@@ -23,6 +24,8 @@ DAY_END_S: Final = 300.0
 PRUNE_S: Final = 3600.0
 REOPEN_S: Final = 10.0
 """A journal whose disk failed is looked at again this often."""
+REST_S: Final = 20.0
+"""Nothing was recorded for so long: memory that only speed needs is given back."""
 EXCHANGES_KEPT_MS: Final = 35 * 24 * 3600 * 1000
 ALIVE_S_MAX: Final = 10.0
 
@@ -139,6 +142,19 @@ async def mend(journal: Journal, touch: Callable[[], None]) -> None:
             with contextlib.suppress(Refusal):
                 await journal.reopen()
                 touch()
+
+
+async def rest(journal: Journal) -> None:
+    """Give memory back whenever nothing was recorded or delivered for a while."""
+    while True:
+        seen = journal.marks
+        try:
+            async with asyncio.timeout(REST_S):
+                await journal.wait_change(seen)
+        except TimeoutError:
+            await journal.rest()
+            memory.trim()
+            await journal.wait_change(seen)
 
 
 def _nothing(_transaction: Transaction) -> None:

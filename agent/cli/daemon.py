@@ -6,6 +6,7 @@ import sys
 
 from agent.cli.link import config_of
 from agent.cli.tree import Context
+from agent.memory import left_out
 from console.speech import Speech
 from console.words import Words, command
 
@@ -13,11 +14,11 @@ from console.words import Words, command
 def run(context: Context) -> None:
     """Run the daemon until it is told to stop; exits with its code."""
     config = config_of(context)
-    from agent.main import run as run_daemon
-    from console.logs import configure
+    with left_out("rich", "pygments"):
+        from agent.main import run as run_daemon
+        from console.logs import configure
 
     configure(sys.stderr)
-
     raise SystemExit(run_daemon(config))
 
 

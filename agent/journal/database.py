@@ -202,6 +202,11 @@ def open_reader(path: Path, key: bytes) -> Connection:
     return connection
 
 
+def shrink(connection: Connection) -> None:
+    """Give back the memory of pages that are only kept for speed."""
+    connection.execute("PRAGMA shrink_memory")
+
+
 def upgrade(connection: Connection) -> None:
     """Bring the schema to this program's version, each step in a transaction of its own."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]

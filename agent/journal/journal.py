@@ -212,6 +212,12 @@ class Journal:
         self._set_marks(marks)
         self.broken = None
 
+    async def rest(self) -> None:
+        """Let both connections give their cached pages back; the next work reads them again."""
+        for worker in (self._writer, self._reader):
+            if self.broken is None:
+                await worker.run(database.shrink)
+
     async def close(self) -> None:
         """Answer what was asked, then close; nothing more is taken from the first moment on."""
         self._closing = True
