@@ -106,8 +106,8 @@ def restore(backup_file: Path, key: bytes, target: Path, now_ms: int) -> Path | 
     fresh.unlink(missing_ok=True)
     _write_durably(backup_file, fresh)
     _note_restored(fresh, key, backup_file)
-    aside = _set_aside(target, now_ms)
-    fresh.rename(target)
+    aside = _set_aside(target, key, now_ms)
+    fresh.rename(target)  # until here the old journal stood under this name, from here the copy
     sync_directory(target.parent)
     return aside
 
@@ -135,22 +135,48 @@ def _note_restored(file: Path, key: bytes, source: Path) -> None:
         connection.close()
 
 
-def _set_aside(target: Path, now_ms: int) -> Path | None:
-    """Move the file and what belongs to it out of the way, never over anything."""
+def _set_aside(target: Path, key: bytes, now_ms: int) -> Path | None:
+    """Give the file a second name, never over anything, and take its WAL out of the way.
+
+    The first name stays: there is no moment at which a daemon would find no journal, or a sound
+    one without the records that a killed daemon left in its WAL.
+    """
     if not target.exists():
         return None
+    _fold_in(target, key)
     stamp = format_time(now_ms)[:19].replace(":", "").replace("-", "")
     aside = target.with_name(f"{target.name}.replaced-{stamp}")
     number = 1
     while aside.exists():
         number += 1
         aside = target.with_name(f"{target.name}.replaced-{stamp}-{number}")
-    for suffix in ("-wal", "-shm", ""):
+    os.link(target, aside)
+    for suffix in ("-wal", "-shm"):
         part = target.with_name(target.name + suffix)
         if part.exists():
             part.rename(aside.with_name(aside.name + suffix))
     sync_directory(target.parent)
     return aside
+
+
+def _fold_in(file: Path, key: bytes) -> None:
+    """Fold the WAL into its file; a journal that no daemon would start on stays as it is.
+
+    Raises Refusal `disk-full`, `disk-failed`.
+    """
+    try:
+        connection = database.open_writer(file, key)
+        try:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            connection.close()
+    except DatabaseError as error:
+        refusal = database.refusal_of(error)
+        if refusal.code != "journal-damaged":
+            raise refusal from error
+    except Refusal as refusal:
+        if refusal.code not in {"journal-damaged", "key-wrong", "schema-newer"}:
+            raise
 
 
 def sync_file(file: Path) -> None:

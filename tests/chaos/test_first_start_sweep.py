@@ -72,7 +72,7 @@ def test_killed_at_every_other_call_of_the_first_start(
         sweep(world, Sweep(call), no_data, at_least=at_least)
 
 
-@pytest.mark.parametrize(("call", "at_least"), [("write", 1), ("fsync", 2), ("pwrite64", 5)])
+@pytest.mark.parametrize(("call", "at_least"), [("write", 1), ("fsync", 2), ("rename", 2)])
 def test_killed_while_the_key_is_made(place: Path, call: str, at_least: int) -> None:
     with World(place) as world:
         sweep(world, Sweep(call), nothing, at_least=at_least)
