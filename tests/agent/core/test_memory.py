@@ -28,7 +28,7 @@ def test_a_package_is_left_out_only_while_it_is_said_so(
     monkeypatch.syspath_prepend(tmp_path)
     with memory.left_out("extra_for_terminals", "sys"), pytest.raises(ImportError):
         __import__("extra_for_terminals")
-    assert __import__("extra_for_terminals")
+    assert __import__("extra_for_terminals").__name__ == "extra_for_terminals"
     assert sys.modules["sys"] is sys
 
 
