@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from importlib.metadata import version
+from pathlib import Path
 from random import SystemRandom
 from typing import cast
 
@@ -30,6 +31,7 @@ from server.metrics import Meter, measured
 from server.rates import Rates
 from server.store.engine import SQLITE, Store, open_store
 from server.store.migrate import SchemaOlder, check, migrate
+from server.store.sqlite import look_over
 from server.web import pages
 from server.web.sessions import Sessions
 from wire.limits import (
@@ -71,8 +73,14 @@ async def open_context(config: Config, *, project: Projector | None = None) -> S
 
 
 async def open_database(config: Config, *, migrating: bool = False) -> Store:
-    """Open the database of `config`, migrated if it is a fresh SQLite file or if asked for."""
-    store = open_store(config.database, keys.secret(config.keys_dir / "database.key"))
+    """Open the database of `config`, migrated if it is a fresh SQLite file or if asked for.
+
+    Raises Refusal key-missing, key-wrong, store-damaged; nothing is changed then.
+    """
+    key = keys.secret(config.keys_dir / "database.key")
+    if config.database.startswith(SQLITE):
+        await asyncio.to_thread(look_over, Path(config.database.removeprefix(SQLITE)), key)
+    store = open_store(config.database, key)
     try:
         current = True if migrating else await check(store)
         if migrating or (not current and config.database.startswith(SQLITE)):

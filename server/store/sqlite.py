@@ -12,13 +12,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote
 
 import aiosqlite
 import sqlcipher3
 from sqlalchemy.dialects.sqlite.aiosqlite import AsyncAdapt_aiosqlite_dbapi
 
+from wire.problems import Refusal
+
 BUSY_MS = 10_000  # another process (a command beside the daemon) may write for that long
 CHECKPOINT_PAGES = 2_000  # 8 MB of log before it is folded into the file
+LOOK_BYTES_MAX = 32 << 20  # read whole at every start (5 ms a MB); `verify` reads larger ones
+NOT_A_DATABASE = 26  # SQLITE_NOTADB: what a wrong key and a torn first page look like
 
 
 class _Cursor:
@@ -131,3 +136,33 @@ def connector(path: Path, key: bytes) -> Callable[[], Any]:
         return connection
 
     return connect
+
+
+def look_over(path: Path, key: bytes) -> None:
+    """Look at a file before anything may be written: its key, and each page of a smaller one.
+
+    Read-only and through the WAL, because a power cut in a checkpoint tears pages that the WAL
+    still holds. A file that is not there yet is fine. Raises Refusal `key-wrong`, `store-damaged`.
+    """
+    if not path.exists() or path.stat().st_size == 0:
+        return
+    wal = path.with_name(path.name + "-wal")
+    unfinished = wal.exists() and wal.stat().st_size > 0
+    uri = f"file:{quote(str(path.absolute()))}?mode=ro" + ("" if unfinished else "&immutable=1")
+    connection = sqlcipher3.connect(uri, uri=True)
+    try:
+        connection.execute("PRAGMA cipher_log_level = NONE")
+        connection.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        found = "ok"
+        if path.stat().st_size <= LOOK_BYTES_MAX:
+            found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    except sqlcipher3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorcode", 0)
+        raise Refusal(
+            "key-wrong" if code == NOT_A_DATABASE else "store-damaged", str(path)
+        ) from error
+    finally:
+        connection.close()
+    if found != "ok":
+        raise Refusal("store-damaged", f"{path}: {found}".replace("\n", " "))

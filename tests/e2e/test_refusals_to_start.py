@@ -18,11 +18,11 @@ TOUCHED = 5
 LARGE_BYTES = 40 << 20
 
 
-def fingerprint(data: Path) -> dict[str, str]:
+def fingerprint(data: Path, files: str = "journal.db*") -> dict[str, str]:
     """Hash every file that holds records (`-shm` is an index that any reader may make anew)."""
     return {
         file.name: hashlib.sha256(file.read_bytes()).hexdigest()
-        for file in data.glob("journal.db*")
+        for file in data.glob(files)
         if not file.name.endswith("-shm")
     }
 
@@ -69,15 +69,17 @@ def no_key(world: World) -> None:
     (world.home / "keys" / "journal.key").unlink()
 
 
-def flipped(seed: int) -> Callable[[World], None]:
-    """One bit each in several pages, anywhere."""
+def flip_bits(content: bytearray, seed: int, page_bytes: int) -> None:
+    """Flip one bit each in several pages, anywhere."""
+    source = random.Random(seed)
+    for page in source.sample(range(len(content) // page_bytes), TOUCHED):
+        content[page * page_bytes + source.randrange(page_bytes)] ^= 1 << source.randrange(8)
 
+
+def flipped(seed: int) -> Callable[[World], None]:
     def flip(world: World) -> None:
-        source = random.Random(seed)
         content = bytearray(world.database.read_bytes())
-        for page in source.sample(range(len(content) // PAGE_BYTES), TOUCHED):
-            place = page * PAGE_BYTES + source.randrange(PAGE_BYTES)
-            content[place] ^= 1 << source.randrange(8)
+        flip_bits(content, seed, PAGE_BYTES)
         world.database.write_bytes(content)
 
     return flip
@@ -190,3 +192,42 @@ def test_after_the_right_key_is_back_work_goes_on(stopped: World) -> None:
     stopped.start_agent()
     assert stopped.verify()["ok"]
     assert stopped.head > 0
+
+
+@pytest.fixture
+def held(place: Path) -> Iterator[World]:
+    """A province that holds records, stopped."""
+    with World(place) as world:
+        world.start_both()
+        world.submit(realistic(RECORDS))
+        world.sync()
+        assert world.agent.stop() == world.server.stop() == 0
+        yield world
+
+
+def test_the_province_refuses_a_wrong_key_and_a_damaged_database(held: World) -> None:
+    data = held.folder / "server" / "data"
+    database, key = data / "province.db", held.folder / "server" / "keys" / "database.key"
+    right, whole = key.read_bytes(), database.read_bytes()
+
+    def refuses(word: str) -> None:
+        before = fingerprint(data, "province.db*")
+        held.server.log.write_text("")
+        held.server.start()
+        assert held.server.await_end() == 4, held.server.tail()
+        said = held.server.tail()
+        assert word in said, said
+        assert "What to do" in said, said
+        assert fingerprint(data, "province.db*") == before, "the files changed"
+
+    key.write_bytes(random.Random(1).randbytes(32))
+    refuses("key-wrong")
+    key.write_bytes(right)
+    for seed in range(3):
+        content = bytearray(whole)
+        flip_bits(content, seed, page_bytes=4096)
+        database.write_bytes(content)
+        refuses("store-damaged")
+    database.write_bytes(whole)
+    held.start_both()
+    assert held.reconciliation()["equal"] is True

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.exc import DatabaseError, IntegrityError
+from sqlalchemy.exc import IntegrityError
 
 from server.config import Config
 from server.context import ServerContext
@@ -12,6 +14,7 @@ from server.main import open_database
 from server.store.migrate import MIGRATIONS, SchemaNewer, SchemaOlder, check, differences, metadata
 from server.store.positions import assign, read_feed
 from server.store.tables import PROVINCE, office
+from wire.problems import Refusal
 
 
 async def test_the_migrated_schema_is_the_one_in_code(ctx: ServerContext) -> None:
@@ -70,8 +73,23 @@ async def test_a_wrong_key_opens_nothing(config: Config, ctx: ServerContext) -> 
         pytest.skip("PostgreSQL keeps its own keys")
     key = config.keys_dir / "database.key"
     key.write_bytes(b"w" * 32)
-    with pytest.raises(DatabaseError):
+    with pytest.raises(Refusal, match="key-wrong"):
         await open_database(config)
+
+
+async def test_a_damaged_page_is_found_before_anything_is_written(
+    config: Config, ctx: ServerContext
+) -> None:
+    if not ctx.store.embedded:
+        pytest.skip("PostgreSQL looks after its own pages")
+    await ctx.store.close()
+    file = Path(config.database.removeprefix("sqlite:///"))
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(Refusal, match="store-damaged"):
+        await open_database(config)
+    assert file.read_bytes() == content
 
 
 async def test_the_file_holds_nothing_readable(config: Config, ctx: ServerContext) -> None:
