@@ -150,9 +150,11 @@ def test_fifty_kills_of_either_side_lose_and_double_nothing(place: Path) -> None
                 if not result["ok"]:
                     continue
                 first = acknowledged.setdefault(command["key"], result)
-                assert (result["id"], result["seq"]) == (first["id"], first["seq"])
+                same = (result["id"], result["seq"]) == (first["id"], first["seq"])
+                assert same, f"seed {SEED}, kill {round_}: {command}: {first} became {result}"
         world.sync(120)
-        assert_exactly_once(world, list(acknowledged.values()))
+        assert_exactly_once(world, acknowledged.values(), f"seed {SEED}, 50 kills")
+        print(f"50 kills, seed {SEED}: {len(acknowledged)} acknowledged, 0 lost, 0 doubled")
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,13 @@ async def test_a_wrong_key_opens_nothing(config: Config, ctx: ServerContext) -> 
         await open_database(config)
 
 
+def flip_a_bit(file: Path) -> bytes:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    return bytes(content)
+
+
 async def test_a_damaged_page_is_found_before_anything_is_written(
     config: Config, ctx: ServerContext
 ) -> None:
@@ -84,12 +92,10 @@ async def test_a_damaged_page_is_found_before_anything_is_written(
         pytest.skip("PostgreSQL looks after its own pages")
     await ctx.store.close()
     file = Path(config.database.removeprefix("sqlite:///"))
-    content = bytearray(file.read_bytes())
-    content[len(content) // 2] ^= 1
-    file.write_bytes(content)
+    damaged = flip_a_bit(file)
     with pytest.raises(Refusal, match="store-damaged"):
         await open_database(config)
-    assert file.read_bytes() == content
+    assert await asyncio.to_thread(file.read_bytes) == damaged
 
 
 async def test_the_file_holds_nothing_readable(config: Config, ctx: ServerContext) -> None:
