@@ -13,86 +13,25 @@ from uuid import UUID
 
 import msgspec
 
+from agent import first_answers
 from agent.clock import Clock, boot_mark
 from agent.facts import Facts
 from agent.journal import Appended, Journal, Transaction, answered
 from agent.journal.journal import BATCH_JOBS_MAX
+from agent.result import Result
 from agent.views.projector import Views
 from records.commands import Submission, parse
 from records.decide import decide
-from records.decision import Caution, Decision, NewEvent
+from records.decision import Decision, NewEvent
 from records.moment import Moment, office_day
 from wire.event import Event, body_of, format_time
 from wire.limits import SALT_BYTES
 from wire.problems import Refusal
-from wire.texts import Lang
 
 UNNAMED: Final = "device:socket"
 """Actor of a command from the socket that names none."""
 KEYS_SINCE: Final = "keys_since"
 """In `meta` after a restore: until when the table of keys reaches, RFC 3339."""
-
-
-class SaidWarning(msgspec.Struct, frozen=True):
-    """A warning in one language."""
-
-    code: str
-    path: str
-    message: str
-
-
-class ResultDocument(msgspec.Struct, frozen=True, omit_defaults=False):
-    """A result as it stands in an answer (docs/interfaces.md `submit`)."""
-
-    ok: bool
-    id: str
-    seq: int
-    code: str | None
-    book: str | None
-    book_year: int | None
-    due_at: str | None
-    warnings: tuple[SaidWarning, ...]
-    keys_since: str | msgspec.UnsetType = msgspec.UNSET
-
-
-class Result(msgspec.Struct, frozen=True, array_like=True):
-    """What a command led to. `id` is the subject's UUID, `seq` that of the (first) event.
-
-    `keys_since` is set after a restore: keys given between then and now may be unknown here.
-    """
-
-    id: UUID
-    seq: int
-    code: str | None = None
-    book: str | None = None
-    book_year: int | None = None
-    due_at: str | None = None
-    warnings: tuple[Caution, ...] = ()
-    keys_since: str | None = None
-
-    def document(self, lang: Lang) -> ResultDocument:
-        """The result with its warnings in one language, ready to be encoded."""
-        return ResultDocument(
-            True,
-            str(self.id),
-            self.seq,
-            self.code,
-            self.book,
-            self.book_year,
-            self.due_at,
-            tuple(SaidWarning(w.code, w.path, w.message.pick(lang)) for w in self.warnings),
-            msgspec.UNSET if self.keys_since is None else self.keys_since,
-        )
-
-
-_encode_result = msgspec.msgpack.Encoder(uuid_format="bytes").encode
-_decode_result = msgspec.msgpack.Decoder(Result).decode
-_encoder = msgspec.json.Encoder()
-
-
-def result_json(answer: Result, lang: Lang = "vi") -> bytes:
-    """One result as a line of JSON, without the line's end."""
-    return _encoder.encode(answer.document(lang))
 
 
 class Service:
@@ -153,10 +92,13 @@ class Service:
         return answers
 
     async def prune(self) -> int:
-        """Forget answers older than 30 days, a few at a time; only a trusted clock may say so."""
-        if self._clock.state() != "trusted":
-            return 0
-        return await self._journal.write(lambda t: answered.prune(t.conn, t.now_ms))
+        """Forget answers older than 30 days; return how many. Only a trusted clock may say so."""
+        forgotten = 0
+        after: int | None = answered.FIRST
+        while after is not None and self._clock.state() == "trusted":
+            after, pruned = await self._journal.write(partial(_prune, after=after))
+            forgotten += pruned
+        return forgotten
 
     async def _submit_batch(
         self, items: Sequence[tuple[bytes, str | None]]
@@ -191,31 +133,26 @@ class Service:
         place = None
         if submission.key is not None:
             place = answered.place(submission.key, actor, submission.digest)
-            first = answered.find(transaction.conn, place)
-            if first is not None:
-                return self._dated(_decode_result(first))
+            known = answered.find(transaction.conn, place)
+            if known is not None:
+                return self._dated(first_answers.given(transaction.conn, known))
         decision = decide(submission.command, self._facts.at(transaction), moment)
-        result = self._append(transaction, decision, actor, moment)
+        first = self._append(transaction, decision, actor, moment)
+        result = _result(decision, first)
         if place is not None:
-            answered.keep(transaction.conn, place, transaction.now_ms, _encode_result(result))
+            answer = first_answers.answer(decision, first, result)
+            answered.keep(transaction.conn, place, transaction.now_ms, answer)
         return self._dated(result)
 
     def _append(
         self, transaction: Transaction, decision: Decision, actor: str, moment: Moment
-    ) -> Result:
+    ) -> Appended | None:
+        """Append the events of a decision; return where the first one went."""
         first: Appended | None = None
         for new in decision.events:
             appended = self.append(transaction, new, actor, moment)
             first = first or appended
-        return Result(
-            id=UUID(decision.id) if decision.id is not None else _made(first).id,
-            seq=first.seq if first is not None else _repeated(decision),
-            code=decision.code,
-            book=decision.book,
-            book_year=decision.book_year,
-            due_at=decision.due_at,
-            warnings=decision.warnings,
-        )
+        return first
 
     def append(
         self, transaction: Transaction, new: NewEvent, actor: str, moment: Moment
@@ -255,6 +192,18 @@ class Service:
         return msgspec.structs.replace(result, keys_since=self._keys_since)
 
 
+def _result(decision: Decision, first: Appended | None) -> Result:
+    return Result(
+        id=UUID(decision.id) if decision.id is not None else _made(first).id,
+        seq=first.seq if first is not None else _repeated(decision),
+        code=decision.code,
+        book=decision.book,
+        book_year=decision.book_year,
+        due_at=decision.due_at,
+        warnings=decision.warnings,
+    )
+
+
 def _made(first: Appended | None) -> Appended:
     if first is None:
         raise ValueError("a decision that names no subject creates one")
@@ -265,6 +214,10 @@ def _repeated(decision: Decision) -> int:
     if decision.repeated_seq is None:
         raise ValueError("a decision without events names what it repeats")
     return decision.repeated_seq
+
+
+def _prune(transaction: Transaction, after: int) -> tuple[int | None, int]:
+    return answered.prune(transaction.conn, transaction.now_ms, after)
 
 
 def _parse(line: bytes, today: date) -> Submission | Refusal:

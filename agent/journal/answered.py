@@ -1,10 +1,11 @@
 """Idempotency: the same key, actor and command again gets the first answer, for 30 days.
 
 The table stands in the journal's file, so that an answer is remembered in the very transaction
-that made it true. A key is found by 8 bytes of its hash; 4 more bytes of it, and 8 of the command's
-digest, decide.
+that made it true. A key is found by 12 bytes of its hash; 4 bytes of the command's digest tell a
+key that was used for two commands. Most answers are the position of the event they speak of.
 """
 
+import struct
 from hashlib import sha256
 from typing import Final, NamedTuple
 
@@ -13,59 +14,69 @@ from wire.problems import Refusal
 
 KEPT_S: Final = 30 * 24 * 3600
 PRUNED_MAX: Final = 2000
-"""Rows deleted in one transaction: it must not make a clerk wait."""
-CHECK_BYTES: Final = 4
-DIGEST_BYTES: Final = 8
-"""It tells a key used twice by mistake, nothing else depends on it."""
+"""Rows looked at in one transaction: it must not make a clerk wait."""
+FIRST: Final = -(1 << 63)
+"""Where looking through the table begins: the smallest key."""
+
+_KEY: Final = struct.Struct(">qi")
+_DIGEST: Final = struct.Struct(">i")
 
 
 class Place(NamedTuple):
     """Where the answer to a keyed command belongs."""
 
     key: int
-    check: bytes
-    digest: bytes
+    check: int
+    digest: int
+
+
+class Answer(NamedTuple):
+    """An answer: the position of the event that says it, or 0 and the answer itself."""
+
+    pos: int
+    result: bytes | None
 
 
 def place(key: str, actor: str, digest: bytes) -> Place:
     """Name the place of (key, actor) for a command with this digest (32 bytes)."""
     named = sha256(f"{actor}\0{key}".encode()).digest()
-    return Place(
-        int.from_bytes(named[:8], "big", signed=True),
-        named[8 : 8 + CHECK_BYTES],
-        digest[:DIGEST_BYTES],
-    )
+    return Place(*_KEY.unpack_from(named), *_DIGEST.unpack_from(digest))
 
 
-def find(connection: Connection, wanted: Place) -> bytes | None:
+def find(connection: Connection, wanted: Place) -> Answer | None:
     """The first answer, None when there was none.
 
     Raises Refusal `key-reused` when the key came with another command.
     """
-    for check, result in connection.execute(
-        "SELECT check_, result FROM answered WHERE key = ?", (wanted.key,)
-    ):
-        if check[:CHECK_BYTES] != wanted.check:
-            continue
-        if check[CHECK_BYTES:] != wanted.digest:
-            raise Refusal("key-reused")
-        return bytes(result)
-    return None
+    row = connection.execute(
+        "SELECT digest, pos, result FROM answered WHERE key = ? AND check_ = ?", wanted[:2]
+    ).fetchone()
+    if row is None:
+        return None
+    if row[0] != wanted.digest:
+        raise Refusal("key-reused")
+    return Answer(row[1], row[2])
 
 
-def keep(connection: Connection, wanted: Place, now_ms: int, result: bytes) -> None:
+def keep(connection: Connection, wanted: Place, now_ms: int, answer: Answer) -> None:
     """Remember an answer."""
     connection.execute(
-        "INSERT INTO answered(key, check_, at_s, result) VALUES (?, ?, ?, ?)",
-        (wanted.key, wanted.check + wanted.digest, now_ms // 1000, result),
+        "INSERT INTO answered(key, check_, digest, at_s, pos, result) VALUES (?, ?, ?, ?, ?, ?)",
+        (*wanted, now_ms // 1000, *answer),
     )
 
 
-def prune(connection: Connection, now_ms: int) -> int:
-    """Forget the oldest answers that are over; return how many. Looks at the oldest only."""
+def prune(connection: Connection, now_ms: int, after: int = FIRST) -> tuple[int | None, int]:
+    """Look at the next keys from `after` on and forget answers that are over.
+
+    Return where to go on, None at the end, and how many were forgotten.
+    """
+    keys = connection.execute(
+        "SELECT key FROM answered WHERE key >= ? ORDER BY key LIMIT 1 OFFSET ?", (after, PRUNED_MAX)
+    ).fetchone()
+    beyond = "" if keys is None else " AND key < ?"
     cursor = connection.execute(
-        "DELETE FROM answered WHERE at_s < ? AND no IN"
-        " (SELECT no FROM answered ORDER BY no LIMIT ?)",
-        (now_ms // 1000 - KEPT_S, PRUNED_MAX),
+        f"DELETE FROM answered WHERE key >= ?{beyond} AND at_s < ?",  # noqa: S608
+        (after, *(keys or ()), now_ms // 1000 - KEPT_S),
     )
-    return int(cursor.rowcount)
+    return (None if keys is None else keys[0]), int(cursor.rowcount)

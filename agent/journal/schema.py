@@ -59,13 +59,14 @@ STEPS: Final[Sequence[Sequence[str]]] = (
              PRIMARY KEY (journal, seq)
            ) STRICT, WITHOUT ROWID""",
         """CREATE TABLE answered(
-             no INTEGER PRIMARY KEY,
              key INTEGER NOT NULL,
-             check_ BLOB NOT NULL,
+             check_ INTEGER NOT NULL,
+             digest INTEGER NOT NULL,
              at_s INTEGER NOT NULL,
-             result BLOB NOT NULL
-           ) STRICT""",
-        "CREATE INDEX answered_key ON answered(key)",
+             pos INTEGER NOT NULL,
+             result BLOB,
+             PRIMARY KEY (key, check_)
+           ) STRICT, WITHOUT ROWID""",
         """CREATE TABLE exchange(
              no INTEGER PRIMARY KEY,
              at_ms INTEGER NOT NULL,

@@ -18,7 +18,8 @@ from litestar import asgi
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 
-from agent.service import Result, Service, result_json
+from agent.result import Result, result_json
+from agent.service import Service
 from agent.web.access import caller_of, header
 from agent.web.answers import send_problem
 from agent.web.limits import (

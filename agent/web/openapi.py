@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from litestar import Response, get
 
-from agent.service import ResultDocument
+from agent.result import ResultDocument
 from agent.status import Status
 from agent.web import shapes
 from agent.web.answers import JSON_TYPE, PROBLEM_TYPE

@@ -8,7 +8,8 @@ from random import Random
 from typing import Any
 
 from agent.journal import Journal
-from agent.service import Result, Service
+from agent.result import Result
+from agent.service import Service
 from agent.views.projector import Views
 from tests.agent.world import IDENTITY, KEY, PERSON_KEY, FakeClock, as_json, stock
 

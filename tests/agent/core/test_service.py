@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from agent.journal.verify import verify
-from agent.service import KEYS_SINCE, UNNAMED, Result, result_json
+from agent.result import Result, result_json
+from agent.service import KEYS_SINCE, UNNAMED
 from tests.agent.office import CHECK_IN, RECEIVE, Office, opened
 from tests.agent.world import FakeClock, as_json, chained, desk_event
 from wire import event as wire_event

@@ -12,6 +12,7 @@ from wire.block import ChainedEvent, Gone
 from wire.chain import Head
 from wire.problems import Refusal
 
+FIRST_ANSWER = answered.Answer(7, None)
 EVENTS = [desk_event("notice.published", {"title": str(n), "text": "x"}) for n in range(4)]
 
 
@@ -93,8 +94,8 @@ async def test_a_receipt_for_a_head_this_journal_never_had_is_refused(
 
 async def test_an_answer_is_found_by_key_actor_and_command(journal: Journal) -> None:
     place = answered.place("k1", "lan.nt", b"a" * 32)
-    await journal.write(lambda t: answered.keep(t.conn, place, START_MS, b"first"))
-    assert await journal.read(lambda c: answered.find(c, place)) == b"first"
+    await journal.write(lambda t: answered.keep(t.conn, place, START_MS, FIRST_ANSWER))
+    assert await journal.read(lambda c: answered.find(c, place)) == FIRST_ANSWER
     for other in (("k2", "lan.nt"), ("k1", "mai.tt")):
         elsewhere = answered.place(*other, b"a" * 32)
         assert await journal.read(partial(answered.find, wanted=elsewhere)) is None
@@ -102,7 +103,7 @@ async def test_an_answer_is_found_by_key_actor_and_command(journal: Journal) -> 
 
 async def test_the_same_key_with_another_command_is_refused(journal: Journal) -> None:
     first, other = (answered.place("k1", "lan.nt", digest * 32) for digest in (b"a", b"b"))
-    await journal.write(lambda t: answered.keep(t.conn, first, START_MS, b"first"))
+    await journal.write(lambda t: answered.keep(t.conn, first, START_MS, FIRST_ANSWER))
     with pytest.raises(Refusal, match="key-reused"):
         await journal.read(lambda c: answered.find(c, other))
 
@@ -110,8 +111,24 @@ async def test_the_same_key_with_another_command_is_refused(journal: Journal) ->
 async def test_answers_are_forgotten_after_thirty_days_and_not_before(journal: Journal) -> None:
     old, young = (answered.place(key, "a", bytes(32)) for key in ("old", "young"))
     month_ms = answered.KEPT_S * 1000
-    await journal.write(lambda t: answered.keep(t.conn, old, START_MS, b"x"))
-    await journal.write(lambda t: answered.keep(t.conn, young, START_MS + month_ms, b"x"))
+    await journal.write(lambda t: answered.keep(t.conn, old, START_MS, FIRST_ANSWER))
+    await journal.write(lambda t: answered.keep(t.conn, young, START_MS + month_ms, FIRST_ANSWER))
     now_ms = START_MS + month_ms + 1000
-    assert await journal.write(lambda t: answered.prune(t.conn, now_ms)) == 1
-    assert await journal.read(lambda c: answered.find(c, young)) == b"x"
+    assert await journal.write(lambda t: answered.prune(t.conn, now_ms)) == (None, 1)
+    assert await journal.read(lambda c: answered.find(c, young)) == FIRST_ANSWER
+
+
+async def test_forgetting_looks_at_a_few_keys_at_a_time(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answered, "PRUNED_MAX", 3)
+    for number in range(10):
+        place = answered.place(f"k{number}", "a", bytes(32))
+        await journal.write(lambda t, place=place: answered.keep(t.conn, place, 0, FIRST_ANSWER))
+    after: int | None = answered.FIRST
+    forgotten = []
+    while after is not None:
+        prune = partial(answered.prune, now_ms=START_MS, after=after)
+        after, count = await journal.write(lambda t, prune=prune: prune(t.conn))
+        forgotten.append(count)
+    assert forgotten == [3, 3, 3, 1]
