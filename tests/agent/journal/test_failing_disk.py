@@ -158,6 +158,7 @@ async def test_a_head_that_cannot_be_read_again_breaks_the_journal(bench: Bench)
     with pytest.raises(Refusal, match="journal-damaged"):
         await journal.reopen()
     assert journal.broken is not None
+    await journal.close()
 
 
 async def test_a_disk_error_inside_a_job_fails_the_whole_batch(bench: Bench) -> None:
