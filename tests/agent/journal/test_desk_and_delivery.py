@@ -118,17 +118,24 @@ async def test_answers_are_forgotten_after_thirty_days_and_not_before(journal: J
     assert await journal.read(lambda c: answered.find(c, young)) == FIRST_ANSWER
 
 
+def _keep(place: answered.Place, transaction: Transaction) -> None:
+    answered.keep(transaction.conn, place, 0, FIRST_ANSWER)
+
+
+def _prune(after: int, transaction: Transaction) -> tuple[int | None, int]:
+    return answered.prune(transaction.conn, now_ms=START_MS, after=after)
+
+
 async def test_forgetting_looks_at_a_few_keys_at_a_time(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(answered, "PRUNED_MAX", 3)
     for number in range(10):
         place = answered.place(f"k{number}", "a", bytes(32))
-        await journal.write(lambda t, place=place: answered.keep(t.conn, place, 0, FIRST_ANSWER))
+        await journal.write(partial(_keep, place))
     after: int | None = answered.FIRST
     forgotten = []
     while after is not None:
-        prune = partial(answered.prune, now_ms=START_MS, after=after)
-        after, count = await journal.write(lambda t, prune=prune: prune(t.conn))
+        after, count = await journal.write(partial(_prune, after))
         forgotten.append(count)
     assert forgotten == [3, 3, 3, 1]
