@@ -190,7 +190,7 @@ class Facts:
         return event.seq if here else str(event.id)
 
     def _highest_serial(self, prefix: str, day: date, first: int, last: int) -> int | None:
-        return numbers.highest_serial(self._conn, prefix, day, first, last)
+        return self._views.dossiers.highest_serial(self._conn, prefix, day, first, last)
 
     def _highest_number(self, year: int, volume: int) -> int | None:
-        return numbers.highest_number(self._conn, year, volume)
+        return self._views.dossiers.highest_number(self._conn, year, volume)

@@ -5,6 +5,7 @@ machine; between programs a moment is an integer of milliseconds since 1970-01-0
 """
 
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Literal
 
 from msgspec import Struct
@@ -16,7 +17,12 @@ ClockState = Literal["trusted", "unsynced", "suspect"]
 
 def local(at_ms: int) -> datetime:
     """Return a moment in office time, cut to the second as events write it."""
-    return datetime.fromtimestamp(at_ms // 1000, OFFICE_ZONE)
+    return _at_second(at_ms // 1000)
+
+
+@lru_cache(maxsize=64)
+def _at_second(second: int) -> datetime:
+    return datetime.fromtimestamp(second, OFFICE_ZONE)
 
 
 def to_ms(at: datetime) -> int:

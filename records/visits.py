@@ -8,6 +8,7 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import lru_cache
 from typing import Literal
 
 from msgspec import Struct
@@ -101,6 +102,12 @@ def person_key(visitor: Visitor, key: bytes) -> bytes | None:
         told = f"phone:{_digits(visitor.phone)}"
     else:
         return None
+    return _keyed(key, told)
+
+
+@lru_cache(maxsize=1)
+def _keyed(key: bytes, told: str) -> bytes:
+    """Hash once for the decision and for the view that follows it."""
     return hmac.digest(key, told.encode(), hashlib.sha256)[:PERSON_KEY_BYTES]
 
 

@@ -15,6 +15,9 @@ _GENESIS = b"commune/journal/1\x00"
 _LINK = b"\x01"
 _EVENT = b"\x02"
 _ID = b"commune/id/1"
+_ID_MARKS = 8 << 76 | 2 << 62
+_ID_BITS = (1 << 128) - 1 & ~(0xF << 76 | 3 << 62)
+"""Version 8 stands in the upper half of byte 6, the variant in the upper two bits of byte 8."""
 
 
 class Head(NamedTuple):
@@ -55,7 +58,5 @@ def extend(head: Head, event: bytes) -> Head:
 
 def event_id(hash_: bytes) -> UUID:
     """Return the id of the event whose hash(seq) is `hash_`: a UUIDv8 (RFC 9562 section 5.8)."""
-    digest = bytearray(sha256(_ID + hash_).digest()[:16])
-    digest[6] = digest[6] & 0x0F | 0x80
-    digest[8] = digest[8] & 0x3F | 0x80
-    return UUID(bytes=bytes(digest))
+    digest = int.from_bytes(sha256(_ID + hash_).digest()[:16], "big")
+    return UUID(int=digest & _ID_BITS | _ID_MARKS)

@@ -6,6 +6,7 @@ Readers are tolerant: unknown kinds and members stay in the bytes, which nobody 
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Any
 from unicodedata import is_normalized
 
@@ -13,6 +14,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from wire import ijson
+from wire.limits import EVENT_BYTES_MAX
 from wire.problems import Malformed
 
 OFFICE_ZONE = timezone(timedelta(hours=7))
@@ -66,6 +68,25 @@ def encode(event: Event) -> bytes:
         raise Malformed("body", "an object was expected")
     data = _to_json(event)
     ijson.check(data)
+    return _in_nfc(data)
+
+
+def encode_typed(event: Event) -> bytes:
+    """Return the same as `encode`, in half the time, for a body that is `body_of` a Struct.
+
+    What the encoder writes of typed values has no white space and no member twice. Only size,
+    depth, numbers and U+0000 are left to judge, and what does not surely pass is judged in full.
+
+    Raises:
+        Malformed: as `encode`.
+    """
+    data = _to_json(event)
+    if len(data) > EVENT_BYTES_MAX or not ijson.looks_plain(data):
+        ijson.check(data)
+    return _in_nfc(data)
+
+
+def _in_nfc(data: bytes) -> bytes:
     # An escape hides text from the test for NFC, so it sends the event the long way round.
     if b"\\u" in data or not is_normalized("NFC", data.decode()):
         data = _to_json(ijson.nfc(_decode_any(data)))
@@ -101,6 +122,7 @@ def format_time(epoch_ms: int) -> str:
     return datetime.fromtimestamp(epoch_ms // 1000, OFFICE_ZONE).isoformat()
 
 
+@lru_cache(maxsize=64)
 def parse_time(text: str) -> int:
     """Return the milliseconds since the epoch of an RFC 3339 time with any offset.
 

@@ -44,7 +44,7 @@ def check(event: bytes) -> None:
     """Judge whether `event` is I-JSON as the module's list says.
 
     What a plain encoder would write again in the same bytes can only break the few rules that
-    `_looks_plain` rules out; anything else is judged rule by rule. Both are linear in the input.
+    `looks_plain` rules out; anything else is judged rule by rule. Both are linear in the input.
 
     Raises:
         Malformed: `too-large`, `byte-order-mark`, `not-utf8`, `not-json`, `not-an-object`,
@@ -54,7 +54,7 @@ def check(event: bytes) -> None:
         raise Malformed("too-large", f"{len(event)} bytes")
     tree = _parse(event)
     again = _encode(tree)
-    if again != event or not _looks_plain(event):
+    if again != event or not looks_plain(event):
         _judge(event, again)
 
 
@@ -107,7 +107,7 @@ def _parse(event: bytes) -> Any:
     return tree
 
 
-def _looks_plain(event: bytes) -> bool:
+def looks_plain(event: bytes) -> bool:
     """Tell whether depth, numbers and U+0000 are surely right, content of strings included."""
     numbers = event.translate(_NUMBER_CLASS)
     return (

@@ -96,10 +96,12 @@ class Transaction:
     def append(self, event: Event, body: msgspec.Struct | None = None) -> Appended:
         """Append one event to the office journal and let the views follow.
 
+        `body` is the value that `event.body` was made of, when the caller has it at hand.
         Raises Refusal `not-enrolled` before there is a journal, and Malformed when the value
         cannot be an event.
         """
-        return self.append_bytes(wire_event.encode(event), event, body)
+        encode = wire_event.encode if body is None else wire_event.encode_typed
+        return self.append_bytes(encode(event), event, body)
 
     def append_bytes(
         self, data: bytes, event: Event | None = None, body: msgspec.Struct | None = None

@@ -10,8 +10,6 @@ from records.moment import local, office_day, to_ms
 
 RECEIVED: Final = 0
 RETURNED: Final = 1
-DECLINED: Final = 2
-CHECKED_IN: Final = 3
 
 DAY_S: Final = 86_400
 # The limit is spelled out: a partial index is not used for a bound value.

@@ -4,12 +4,14 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from datetime import date
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import msgspec
 
 from agent.journal.database import Connection
 from agent.views import stored
+from agent.views.highest import Highest
 from agent.views.stored import COLUMNS, ReadEvent, StoredEvent
 from records import dossier as machine
 from records.codes import parse_book_ref, parse_code
@@ -121,18 +123,27 @@ Row = tuple[
 """Columns of a dossier's row behind `no`, in the order of the table."""
 
 
+def _numbers(
+    row: Row,
+) -> tuple[int | None, int | None, int | None, int | None, int | None, int | None]:
+    """The columns that hold the dossier's two numbers."""
+    return row[3:9]
+
+
 class DossierRows:
     """Keeps the rows of the dossiers; one per projector, on the writer's thread."""
 
     def __init__(self, person_key: bytes) -> None:
         self._person_key = person_key
         self._prefixes: dict[str, int] = {}
+        self._highest = Highest()
         self.last: Loaded | None = None
         """The dossier looked at last: a command decides on it and is then projected onto it."""
 
     def forget(self) -> None:
         """Drop what is remembered outside the database."""
         self._prefixes.clear()
+        self._highest.forget()
         self.last = None
 
     def get(self, connection: Connection, no: int) -> Loaded | None:
@@ -147,7 +158,9 @@ class DossierRows:
         if dossier is None:
             return None
         no = read.stored.pos
-        connection.execute(INSERT, (no, *self.row(connection, dossier)))
+        row = self.row(connection, dossier)
+        connection.execute(INSERT, (no, *row))
+        self._numbers_given(row)
         self.last = Loaded(no, dossier, (read.stored,))
         return dossier
 
@@ -162,8 +175,30 @@ class DossierRows:
             old, new = self.row(connection, before), self.row(connection, after)
             if old != new:
                 connection.execute(UPDATE, (*new, no))
+                if _numbers(old) != _numbers(new):
+                    self._highest.forget()
         self.last = Loaded(no, after, (*loaded.events, read.stored))
         return before, after
+
+    def highest_serial(
+        self, connection: Connection, prefix: str, day: date, first: int, last: int
+    ) -> int | None:
+        """The highest serial of a day used within a range, by any dossier known here."""
+        number = self._known_prefix(connection, prefix)
+        if number is None:
+            return None
+        return self._highest.serial(connection, (number, day_number(day), first, last))
+
+    def highest_number(self, connection: Connection, year: int, volume: int) -> int | None:
+        """The highest number written in a volume of the register."""
+        return self._highest.number(connection, (year, volume))
+
+    def _numbers_given(self, row: Row) -> None:
+        prefix, day, serial, year, volume, number = _numbers(row)
+        if prefix is not None and day is not None and serial is not None:
+            self._highest.gave_serial(prefix, day, serial)
+        if year is not None and volume is not None and number is not None:
+            self._highest.gave_number(year, volume, number)
 
     def row(self, connection: Connection, dossier: Dossier) -> Row:
         """What searching needs of a dossier."""
@@ -187,17 +222,29 @@ class DossierRows:
         """What stands for 'this person, this procedure': useless without the office's secret."""
         if not id_number:
             return None
-        told = f"{id_number}\0{procedure_code}".encode()
-        digest = hmac.digest(self._person_key, told, hashlib.sha256)
-        return int.from_bytes(digest[:8], "big", signed=True)
+        return _keyed(self._person_key, f"{id_number}\0{procedure_code}")
 
     def _prefix(self, connection: Connection, text: str) -> int:
+        number = self._known_prefix(connection, text)
+        if number is None:
+            cursor = connection.execute("INSERT INTO prefix(text) VALUES (?)", (text,))
+            number = self._prefixes[text] = int(cursor.lastrowid)
+        return number
+
+    def _known_prefix(self, connection: Connection, text: str) -> int | None:
         number = self._prefixes.get(text)
         if number is None:
-            connection.execute("INSERT OR IGNORE INTO prefix(text) VALUES (?)", (text,))
-            row = connection.execute("SELECT no FROM prefix WHERE text = ?", (text,)).fetchone()
-            number = self._prefixes[text] = int(row[0])
+            number = _one(connection, "SELECT no FROM prefix WHERE text = ?", (text,))
+            if number is not None:
+                self._prefixes[text] = number
         return number
+
+
+@lru_cache(maxsize=1)
+def _keyed(key: bytes, told: str) -> int:
+    """Hash once for the decision and for the row that follows it."""
+    digest = hmac.digest(key, told.encode(), hashlib.sha256)
+    return int.from_bytes(digest[:8], "big", signed=True)
 
 
 def day_number(day: date) -> int:

@@ -125,8 +125,6 @@ class Views:
         elif kind in VISIT_CREATING:
             self.visits.create(connection, read)
             self._name(connection, read.stored)
-            if kind == "visit.checked_in":
-                counts.add(connection, read.at_ms, counts.CHECKED_IN)
 
     def _received(self, connection: Connection, read: ReadEvent) -> None:
         if self.dossiers.create(connection, read) is None:
@@ -165,7 +163,6 @@ class Views:
 
     def _declined(self, connection: Connection, read: ReadEvent) -> None:
         connection.execute("INSERT INTO declined VALUES (?)", (read.stored.pos,))
-        counts.add(connection, read.at_ms, counts.DECLINED)
 
     def _rejected(self, connection: Connection, read: ReadEvent) -> None:
         assert isinstance(read.body, EventRejected)  # noqa: S101 - by kind

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wire import ijson
-from wire.event import Event, body_of, decode, encode, format_time, parse_time
+from wire.event import Event, body_of, decode, encode, encode_typed, format_time, parse_time
 from wire.problems import Malformed
 
 AT = "2026-11-21T08:31:05+07:00"
@@ -71,9 +71,10 @@ def test_nfc_sees_through_escapes_of_a_raw_body() -> None:
     ],
 )
 def test_what_cannot_be_an_event_is_never_written(body: dict[str, Any], reason: str) -> None:
-    with pytest.raises(Malformed) as refused:
-        encode(event(body))
-    assert refused.value.reason == reason
+    for write in (encode, encode_typed):
+        with pytest.raises(Malformed) as refused:
+            write(event(body))
+        assert refused.value.reason == reason
 
 
 @pytest.mark.parametrize("raw", [b"[]", b"1", b"", b' {"a":1}', b'{"a": 1}'])
@@ -123,7 +124,7 @@ def test_what_is_written_is_strict_and_read_back_alike(body: Any, subject: int |
     read = decode(written)
     assert read.subject == subject
     assert msgspec.json.decode(read.body) == ijson.nfc({"a": body})
-    assert encode(read) == written
+    assert encode(read) == encode_typed(read) == written
 
 
 def test_times_are_written_in_office_time_whatever_the_zone() -> None:

@@ -1,13 +1,18 @@
 """What a decision asks, answered from the transaction that will record it."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import date
 from typing import TypeVar
 
 from agent.facts import Facts
+from agent.journal import Transaction
 from records.catalogue import load
+from records.events import decode_body
 from tests.agent.office import CHECK_IN, Office
 from tests.agent.world import START_MS, chained, desk_event, lease
+from wire import event
+from wire.problems import Refusal
 
 T = TypeVar("T")
 DAY = date(2026, 11, 20)
@@ -115,3 +120,29 @@ async def test_warnings_that_numbers_run_out_are_worked_out_once_a_minute(office
     office.clock.advance(61_000)
     assert office.clock.now_ms() > START_MS
     assert await warned() == 0
+
+
+async def test_numbers_go_on_without_a_gap_past_commands_that_were_undone(office: Office) -> None:
+    """What is remembered of the highest numbers is forgotten with whatever is undone."""
+
+    def undone(transaction: Transaction) -> None:
+        transaction.append(received, body)
+        raise Refusal("state-forbidden")
+
+    first = await office.receive()
+    query = "SELECT body FROM event WHERE journal = 1 AND seq = 1"
+    data = await office.journal.read(lambda c: c.execute(query).fetchone()[0])
+    received = event.decode(data)
+    body = decode_body(received.kind, received.body)
+    await office.receive()
+    await asyncio.gather(
+        office.journal.write(undone),
+        office.receive(),
+        office.journal.write_many([undone, undone]),
+        office.receive(),
+        return_exceptions=True,
+    )
+    last = await office.receive()
+    assert (first.book, last.book) == ("1/1", "1/5")
+    assert last.code is not None
+    assert last.code.endswith("-0005")
