@@ -59,14 +59,12 @@ STEPS: Final[Sequence[Sequence[str]]] = (
              PRIMARY KEY (journal, seq)
            ) STRICT, WITHOUT ROWID""",
         """CREATE TABLE answered(
-             key INTEGER NOT NULL,
-             check_ INTEGER NOT NULL,
+             key INTEGER PRIMARY KEY,
              digest INTEGER NOT NULL,
              at_s INTEGER NOT NULL,
              pos INTEGER NOT NULL,
-             result BLOB,
-             PRIMARY KEY (key, check_)
-           ) STRICT, WITHOUT ROWID""",
+             result BLOB
+           ) STRICT""",
         """CREATE TABLE exchange(
              no INTEGER PRIMARY KEY,
              at_ms INTEGER NOT NULL,
