@@ -54,11 +54,13 @@ def sign_in(browser: Browser, world: World, size: ViewportSize = COUNTER) -> tup
     page.set_default_timeout(PATIENCE_MS)
     page.goto(f"http://127.0.0.1:{world.agent_port}/")
     user = world.office["users"][0]
+    # The form asks for the focus; the browser gives it with its first frame, after the load.
+    expect(page.locator("input[name=user]")).to_be_focused(timeout=PATIENCE_MS)
     page.keyboard.type(user["name"])
     page.keyboard.press("Tab")
     page.keyboard.type(user["pin"])
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Hôm nay", level=1)).to_be_visible()
+    expect(page.get_by_role("heading", name="Hôm nay", level=1)).to_be_visible(timeout=PATIENCE_MS)
     return page, said
 
 
@@ -141,4 +143,4 @@ def test_english_stands_beside(browser: Browser, world: tuple[World, Link]) -> N
     office, _ = world
     page, _ = sign_in(browser, office)
     page.get_by_text("English").click()
-    expect(page.get_by_role("heading", name="Today", level=1)).to_be_visible()
+    expect(page.get_by_role("heading", name="Today", level=1)).to_be_visible(timeout=PATIENCE_MS)
