@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -32,9 +33,16 @@ LOOK_S: Final = 2.0
 class Line:
     """The line to the province, as far as there is one."""
 
-    def __init__(self, config: Config, journal: Journal, clock: Clock, board: StatusBoard) -> None:
+    def __init__(
+        self,
+        config: Config,
+        journal: Journal,
+        clock: Clock,
+        board: StatusBoard,
+        fresh_bytes: Callable[[int], bytes],
+    ) -> None:
         self._config, self._journal = config, journal
-        self._clock, self._board = clock, board
+        self._clock, self._board, self._fresh_bytes = clock, board, fresh_bytes
         self._syncer: Syncer | None = None
 
     def sync_now(self) -> None:
@@ -66,7 +74,8 @@ class Line:
             random=random,
             show=self._show,
             connect=partial(connects, *transport.address),
-            reporter=OfficeReporter(figures.collect),
+            fresh_bytes=self._fresh_bytes,
+            reporter=OfficeReporter(figures.collect, self._clock.mono_ms),
             delays=Delays(random, poll_s=self._config.sync.poll_s),
             pacing=Pacing(aim_ms=self._config.sync.exchange_s * 1000),
         )

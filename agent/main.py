@@ -173,7 +173,7 @@ class Daemon:
         self.views, self.journal, self.notifier = views, journal, notifier
         self.agent = version("commune")
         self.board = StatusBoard(self._first_status(), self._live)
-        self.line = Line(config, journal, clock, self.board)
+        self.line = Line(config, journal, clock, self.board, os.urandom)
         self.figures = Figures(
             config=config,
             journal=journal,

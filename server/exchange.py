@@ -1,6 +1,7 @@
 """The exchange: one message of a device, one transaction, one answer (docs/protocol.md section 5).
 
-- known sender, rate, signature, receiver key, opening, shape, content: before the transaction
+- known sender, rate, signature, receiver key, opening, shape, content: before the transaction;
+  a short message (section 4.2) is known by its session, and opening it is its signature
 - one transaction: lock the device and its journal, judge the turn, compare what is held, append
   what is new, project it, read what the device lacks; commit
 - a message repeated, late or reordered finds its events held and changes nothing
@@ -16,13 +17,24 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server import arrival, desk, devices, incidents, ingest, past, places, readmission, reporting
+from server import (
+    arrival,
+    desk,
+    devices,
+    incidents,
+    ingest,
+    past,
+    places,
+    readmission,
+    reporting,
+    sessions,
+)
 from server.context import ServerContext
 from server.desk import Desk, Part
 from server.devices import Device
 from server.first_contact import Contact, meet_journal
-from server.reply import Answer, seal
-from server.request import Request, open_request, parse
+from server.reply import Answer, seal, seal_in_session
+from server.request import Request, open_in_session, open_request, parse, parse_in_session
 from server.store.tables import device as device_table
 from server.store.tables import problem as problem_table
 from wire import turns
@@ -32,6 +44,7 @@ from wire.keys import VerifyKey
 from wire.limits import IDLE_POLL_S
 from wire.plaintext import Down, Problem
 from wire.problems import Refusal
+from wire.short import IV_BYTES, is_short
 from wire.statements import Receipt
 from wire.turns import TurnJudgement
 
@@ -54,14 +67,16 @@ class _Exchange:
 
 
 async def exchange(body: bytes, ctx: ServerContext, address: str = "") -> bytes:
-    """Answer one full message, sent from `address`.
+    """Answer one message, sent from `address`: a full one in full, a short one shortly.
 
     How often a device may ask is counted for each address by itself: what somebody else sends in
     its name, which no signature has shown yet, must not use up its own allowance.
 
     Raises Refusal (message-malformed, sender-unknown, signature-wrong, receiver-unknown,
-    codec-unknown, too-large) or TooOften; nothing was stored then.
+    session-unknown, codec-unknown, too-large) or TooOften; nothing was stored then.
     """
+    if is_short(body):
+        return await _exchange_in_session(body, ctx, address)
     envelope = parse(body)
     now_ms = ctx.now_ms()
     async with ctx.store.read() as conn:
@@ -77,6 +92,23 @@ async def exchange(body: bytes, ctx: ServerContext, address: str = "") -> bytes:
     return await asyncio.to_thread(seal, answer, sender.sealing_key, ctx.keys, request.up.codecs)
 
 
+async def _exchange_in_session(body: bytes, ctx: ServerContext, address: str) -> bytes:
+    envelope = parse_in_session(body)
+    now_ms = ctx.now_ms()
+    try:
+        async with ctx.store.read() as conn:
+            session = await sessions.find(conn, envelope.kid, ctx.keys, now_ms)
+    except Refusal:
+        ctx.senders.take(address.encode(), now_ms)
+        raise
+    ctx.senders.take(session.device_id + address.encode(), now_ms)
+    request = await asyncio.to_thread(open_in_session, body, envelope, session)
+    async with ctx.store.write() as conn:
+        answer = await _answer(conn, ctx, request, session.device_id, now_ms)
+    codecs, iv = request.up.codecs, ctx.random_bytes(IV_BYTES)
+    return await asyncio.to_thread(seal_in_session, answer, session, ctx.keys, codecs, iv)
+
+
 async def _answer(
     conn: AsyncConnection, ctx: ServerContext, request: Request, device_id: bytes, now_ms: int
 ) -> Answer:
@@ -84,6 +116,10 @@ async def _answer(
     device = await devices.find(conn, device_id, locked=True)
     if device is None:
         raise Refusal("sender-unknown")
+    if request.session is not None:
+        if device.state == "revoked":
+            raise Refusal("session-unknown")  # a full message gets the verdict, signed
+        await sessions.use(conn, request.session)
     turn = turns.judge(
         device.turns,
         turn=request.up.turn,
@@ -106,7 +142,24 @@ async def _answer(
         if request.report is not None:
             values["agent"] = request.report.facts.agent
     await conn.execute(device_table.update().where(device.row).values(values))
-    return await _compose(this, contact, said, want_days=want_days)
+    opened = await _begin_session(this, contact)
+    return await _compose(this, contact, said, want_days=want_days, session=opened)
+
+
+async def _begin_session(this: _Exchange, contact: Contact) -> bool:
+    """Open the session a full message offers, if short ones may follow it."""
+    request, device = this.request, this.device
+    if request.session is not None or not this.turn.current or contact.verdict != "ok":
+        return False
+    return await sessions.begin(
+        this.conn,
+        this.ctx.keys,
+        request.up,
+        office_id=device.office_id,
+        device_id=device.device_id,
+        now_ms=this.now_ms,
+        iv=this.ctx.random_bytes(IV_BYTES),
+    )
 
 
 async def _hear(this: _Exchange, contact: Contact) -> bool:
@@ -206,7 +259,9 @@ async def _revoked(this: _Exchange) -> Answer:
     return await _compose(this, contact, _Said(each), want_days=False)
 
 
-async def _compose(this: _Exchange, contact: Contact, said: _Said, *, want_days: bool) -> Answer:
+async def _compose(
+    this: _Exchange, contact: Contact, said: _Said, *, want_days: bool, session: bool = False
+) -> Answer:
     """Put together what was found; all of it was read in this transaction."""
     up, device = this.request.up, this.device
     head, receipt = said.desk.head, contact.receipt
@@ -222,6 +277,7 @@ async def _compose(this: _Exchange, contact: Contact, said: _Said, *, want_days:
         ladder=contact.ladder,
         turn=this.turn.turn,
         stale=not this.turn.current,
+        session="ok" if session else None,
         statement=statement,
         desk=said.desk.desk_id,
         desk_head=head,
@@ -244,9 +300,10 @@ async def _compose(this: _Exchange, contact: Contact, said: _Said, *, want_days:
         desk_hash=head.hash,
         time_ms=this.now_ms,
     )
+    proves = this.request.session is None or up.prove
     return Answer(
         down=down,
-        receipt=proof if down.verdict == "ok" else None,
+        receipt=proof if down.verdict == "ok" and proves else None,
         desk=said.part,
         past=await past.fetch(this.conn, device, up.fetch) if up.fetch else None,
         budget=up.budget,

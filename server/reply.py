@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from server.desk import Part
 from server.keys import ServerKeys
+from server.sessions import Session
 from wire import message, plaintext, statements
 from wire.block import EventsBlock, Gone, pack
 from wire.codec import CODECS
@@ -52,6 +53,29 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 def seal(answer: Answer, sealing_key: bytes, keys: ServerKeys, codecs: Sequence[int]) -> bytes:
     """Return the full message that answers, within its budget if that is possible at all."""
+    return message.seal_full(
+        plaintext.encode_down(_filled(answer, keys, codecs)),
+        sender=keys.signing,
+        receiver=SealingPublicKey(sealing_key),
+        direction="down",
+    )
+
+
+def seal_in_session(
+    answer: Answer, session: Session, keys: ServerKeys, codecs: Sequence[int], iv: bytes
+) -> bytes:
+    """Return the short message that answers a short one; `iv` is 12 fresh random bytes."""
+    down = _filled(answer, keys, codecs)
+    return session.keys.seal_down(
+        plaintext.encode_short_down(down),
+        device_id=session.device_id,
+        request_hash=down.re,
+        iv=iv,
+    )
+
+
+def _filled(answer: Answer, keys: ServerKeys, codecs: Sequence[int]) -> Down:
+    """Return what is answered, packed and signed."""
     statement = statements.sign(answer.receipt, keys.signing) if answer.receipt else None
     down = msgspec.structs.replace(answer.down, statement=statement or answer.down.statement)
     taken = ENVELOPE_BYTES + len(plaintext.encode_down(down))
@@ -61,17 +85,11 @@ def seal(answer: Answer, sealing_key: bytes, keys: ServerKeys, codecs: Sequence[
     if history is not None:
         room -= len(history.events.data)
     events, more = _desk_events(answer.desk, room, codec)
-    filled = msgspec.structs.replace(
+    return msgspec.structs.replace(
         down,
         events=events,
         history=history,
         next_after=1 if more else down.next_after,
-    )
-    return message.seal_full(
-        plaintext.encode_down(filled),
-        sender=keys.signing,
-        receiver=SealingPublicKey(sealing_key),
-        direction="down",
     )
 
 

@@ -1,4 +1,4 @@
-"""From the bytes of a full message to a request whose every part has been read and judged.
+"""From the bytes of a message to a request whose every part has been read and judged.
 
 The order of checks is that of docs/protocol.md section 4.1; each step is cheap enough to pay for
 the next. Pure but for the keys it is handed, so it runs beside the event loop.
@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 
 from server.judging import DETAIL_CHARS_MAX, Judged, judge_all
 from server.keys import ServerKeys
+from server.sessions import Session
 from wire import block, digests, message, plaintext
 from wire.codec import inflate
 from wire.digests import DayRow
@@ -21,6 +22,7 @@ from wire.limits import REPORT_PLAIN_BYTES_MAX
 from wire.message import Envelope
 from wire.plaintext import Problem, Up
 from wire.problems import Malformed, Refusal
+from wire.short import ShortEnvelope, parse_short
 
 _Seq = Annotated[int, Meta(ge=0)]
 
@@ -53,7 +55,10 @@ class Report(Struct, frozen=True):
 
 
 class Request(Struct, frozen=True, kw_only=True):
-    """An authentic, opened message. `remarks` are problems of the message itself (seq 0)."""
+    """An authentic, opened message. `remarks` are problems of the message itself (seq 0).
+
+    `session`: the one it came in, None for a full message.
+    """
 
     hash: bytes
     up: Up
@@ -61,6 +66,7 @@ class Request(Struct, frozen=True, kw_only=True):
     report: Report | None = None
     days: list[DayRow] | None = None
     remarks: tuple[Problem, ...] = ()
+    session: Session | None = None
 
 
 def parse(body: bytes) -> Envelope:
@@ -86,6 +92,34 @@ def open_request(body: bytes, envelope: Envelope, sender: VerifyKey, keys: Serve
     receiver = keys.opening(envelope.receiver_kid)
     try:
         up = plaintext.decode_up(message.decrypt_full(envelope, receiver, "up"))
+    except Malformed as error:
+        raise malformed(error) from error
+    return _read(body, up)
+
+
+def parse_in_session(body: bytes) -> ShortEnvelope:
+    """Return the envelope of a short message. Raises Refusal message-malformed."""
+    try:
+        return parse_short(body)
+    except Malformed as error:
+        raise malformed(error) from error
+
+
+def open_in_session(body: bytes, envelope: ShortEnvelope, session: Session) -> Request:
+    """Open and read a short message; that it opens shows who sealed it.
+
+    Raises Refusal: codec-unknown, message-malformed, too-large.
+    """
+    try:
+        opened = session.keys.open_up(envelope, device_id=session.device_id)
+        up = plaintext.decode_short_up(opened, session.standing)
+    except Malformed as error:
+        raise malformed(error) from error
+    return _read(body, up, session)
+
+
+def _read(body: bytes, up: Up, session: Session | None = None) -> Request:
+    try:
         chained = block.unpack(up.events) if up.events is not None else []
         if chained:
             block.check_against(chained, up.head)
@@ -99,6 +133,7 @@ def open_request(body: bytes, envelope: Envelope, sender: VerifyKey, keys: Serve
         report=_report(up, remarks),
         days=_days(up, remarks),
         remarks=tuple(remarks),
+        session=session,
     )
 
 

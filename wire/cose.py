@@ -18,10 +18,12 @@ from wire.problems import Malformed
 SIGN1_TAG = 18
 ENCRYPT0_TAG = 16
 
-ALGORITHM, KID, TYPE = 1, 4, 16
+ALGORITHM, KID, IV, TYPE = 1, 4, 5, 16
 """Header labels (RFC 9052 section 3.1, RFC 9596)."""
 ED25519 = -19
 """Ed25519, fully specified (RFC 9864 section 2.2)."""
+A256GCM = 3
+"""AES-GCM with a key of 256 bits and a tag of 128 (RFC 9053 section 4.1)."""
 
 
 class Sign1(NamedTuple):
@@ -72,9 +74,11 @@ def verify_sign1(sign1: Sign1, key: VerifyKey) -> None:
     key.verify(sign1.signature, _signed(sign1.protected, sign1.payload))
 
 
-def encrypt0(protected: bytes, ciphertext: bytes) -> bytes:
-    """Return a COSE_Encrypt0 with nothing unprotected."""
-    return cbor.encode([protected, {}, ciphertext], tag=ENCRYPT0_TAG)
+def encrypt0(
+    protected: bytes, ciphertext: bytes, unprotected: Mapping[int, bytes] | None = None
+) -> bytes:
+    """Return a COSE_Encrypt0; only an IV may stand unprotected."""
+    return cbor.encode([protected, unprotected or {}, ciphertext], tag=ENCRYPT0_TAG)
 
 
 def parse_encrypt0(data: bytes) -> Encrypt0:

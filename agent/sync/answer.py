@@ -5,6 +5,9 @@
 3. `re` is the SHA-256 of the one open request, office and journal are ours: else `answer-foreign`,
    which is what an old genuine answer played again looks like.
 
+The answer to a short message is short, and opens with the session's key only if it answers that
+very request; else it is `answer-forged`.
+
 Only then is anything in it looked at. Desk events and the receipt statement are checked here too,
 because that takes time and needs no database; one of them being broken spoils neither the other
 nor the receipt.
@@ -21,8 +24,9 @@ from agent.sync.transport import ExchangeError
 from wire import message, plaintext, statements
 from wire.block import ChainedEvent, unpack
 from wire.keys import VerifyKey
-from wire.plaintext import Down
+from wire.plaintext import Down, Standing
 from wire.problems import Malformed, Refusal
+from wire.short import SessionKeys, parse_short
 from wire.statements import DeviceRecord, Receipt, Revoked
 
 
@@ -53,6 +57,28 @@ def open_answer(body: bytes, request: bytes, enrolment: Enrolment) -> Answer:
         raise ExchangeError(faults.ANSWER_FOREIGN, "re")
     if (down.office, down.journal) != (identity.office_id, identity.journal):
         raise ExchangeError(faults.ANSWER_FOREIGN, "office or journal")
+    return examine(down, enrolment)
+
+
+def open_short_answer(
+    body: bytes, request: bytes, session: SessionKeys, standing: Standing, enrolment: Enrolment
+) -> Answer:
+    """Return the short answer to the short request with this SHA-256.
+
+    Raises:
+        ExchangeError: answer-forged, or server-error when the province's own words cannot be
+            read.
+    """
+    device_id = enrolment.identity.device_id
+    try:
+        envelope = parse_short(body)
+        opened = session.open_down(envelope, device_id=device_id, request_hash=request)
+    except Malformed as error:
+        raise ExchangeError(faults.ANSWER_FORGED, _reason(error)) from error
+    try:
+        down = plaintext.decode_short_down(opened, standing, request)
+    except Malformed as error:
+        raise ExchangeError(faults.SERVER_ERROR, _reason(error)) from error
     return examine(down, enrolment)
 
 

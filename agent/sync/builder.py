@@ -1,24 +1,28 @@
 """Builds the next message: `up` of docs/protocol.md section 4.3, signed and sealed.
 
 Pure but for the sealing's fresh randomness; compressing and sealing take up to a second, so it
-runs on a thread of its own, never on the event loop. Only full messages so far; a message is made
-anew for every try, so what a failed one carried is never half remembered.
+runs on a thread of its own, never on the event loop. A message is made anew for every try, so
+what a failed one carried is never half remembered. Whether it is full or short is `session`'s to
+say; what a session has said already, a short one leaves out (section 4.2).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
 from agent.clock import Clock, boot_mark
 from agent.keys import Enrolment
 from agent.sync.pacing import LEVEL_SQUEEZE, Batch, Load
+from agent.sync.session import Envelope
 from agent.sync.store import Outgoing
 from wire import message, plaintext, statements
 from wire.block import EventsBlock, Gone, pack
 from wire.codec import CODECS, D1_CODEC, compress
 from wire.keys import SealingPublicKey
 from wire.limits import EVENTS_PACKED_BYTES_MAX
-from wire.plaintext import Up
+from wire.plaintext import Standing, Up
 from wire.problems import Malformed
 from wire.statements import HeadStatement
 
@@ -33,13 +37,19 @@ class Extras:
     """What this message says beside the journal's state.
 
     `mending`: turn of a stale answer, good only together with `was`. `introduce`: the province
-    did not know the sender, so the device record goes along. `report` is JSON, `days` CBOR.
+    did not know the sender, so the device record goes along; either needs a full message.
+    `report` is JSON, `days` CBOR.
     """
 
     mending: bytes | None = None
     introduce: bool = False
     report: bytes | None = None
     days: bytes | None = None
+
+    @property
+    def full(self) -> bool:
+        """Whether only a full message can say this."""
+        return self.mending is not None or self.introduce
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +61,7 @@ class Built:
     load: Load
     last_seq: int
     """The last event in it; that before the first when there is none."""
+    envelope: Envelope
 
 
 class Builder:
@@ -62,39 +73,54 @@ class Builder:
         self._clock = clock
         self._receiver = SealingPublicKey(enrolment.province.sealing_key)
 
-    def build(self, outgoing: Outgoing, batch: Batch, extras: Extras) -> Built:
-        """Return a full message with as many events as `batch` allows."""
-        identity, key = self._enrolment.identity, self._enrolment.device_key
+    @property
+    def standing(self) -> Standing:
+        """What every short message of this run of the agent leaves out."""
+        identity = self._enrolment.identity
+        boot = boot_mark(self._clock, identity.device_id)
+        return Standing(identity.office_id, identity.journal, identity.desk, boot)
+
+    def build(self, outgoing: Outgoing, batch: Batch, extras: Extras, envelope: Envelope) -> Built:
+        """Return a message with as many events as `batch` allows, wrapped as `envelope` says."""
         packed = pack_within(outgoing, batch)
         up = Up(
-            office=identity.office_id,
-            journal=identity.journal,
+            **self.standing._asdict(),
             head=outgoing.head,
             events=packed.block,
-            desk=identity.desk,
             cursor=outgoing.cursor,
             turn=extras.mending or outgoing.turn,
             was=outgoing.turn if extras.mending else None,
-            box=self._box,
-            boot=boot_mark(self._clock, identity.device_id),
             now=max(self._clock.now_ms(), 0),
             clock=self._clock.state(),
             budget=min(max(batch.packed_bytes, BUDGET_BYTES_MIN), EVENTS_PACKED_BYTES_MAX),
             codecs=CODECS,
             report=_packed_report(extras.report),
             days=extras.days,
-            statement=statements.sign(HeadStatement(identity.journal, *outgoing.head), key),
         )
-        sealed = message.seal_full(
-            plaintext.encode_up(up),
+        if envelope.session is not None:
+            text, device_id = plaintext.encode_short_up(up), self._enrolment.identity.device_id
+            sealed = envelope.session.seal_up(text, device_id=device_id, iv=envelope.iv)
+        else:
+            sealed = self._in_full(up, extras, envelope.offer)
+        load = Load(packed.plain_bytes, packed.packed_bytes, up_bytes=len(sealed))
+        last_seq = outgoing.start.seq + packed.count
+        return Built(sealed, message.request_hash(sealed), load, last_seq, envelope)
+
+    def _in_full(self, up: Up, extras: Extras, offer: bytes | None) -> bytes:
+        key = self._enrolment.device_key
+        whole = msgspec.structs.replace(
+            up,
+            box=self._box,
+            session=offer,
+            statement=statements.sign(HeadStatement(up.journal, *up.head), key),
+        )
+        return message.seal_full(
+            plaintext.encode_up(whole),
             sender=key,
             receiver=self._receiver,
             direction="up",
             device_record=self._enrolment.record_cose if extras.introduce else None,
         )
-        load = Load(packed.plain_bytes, packed.packed_bytes, up_bytes=len(sealed))
-        last_seq = outgoing.start.seq + packed.count
-        return Built(sealed, message.request_hash(sealed), load, last_seq)
 
 
 def _packed_report(report: bytes | None) -> bytes | None:

@@ -10,6 +10,7 @@ A state machine without I/O, clock or randomness of its own; drawn in
 - A request whose connection fell silent while the line fell and came back is abandoned and sent
   anew: TCP, doubling its waits, would find the line's return seconds to minutes late. Slowness is
   not silence: a living line acknowledges.
+- The end of a session is answered with a full message at once, but only once a minute.
 - Three times the same disagreement about the same place ends in `Held`: recording goes on, sending
   waits for 'sync now'.
 - Only a `revoked` verdict in a bound answer ends in `Stopped`.
@@ -23,7 +24,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from agent.sync.faults import DEVICE_REVOKED, RECEIPT_STUCK, Fault
+from agent.sync.faults import DEVICE_REVOKED, RECEIPT_STUCK, SESSION_UNKNOWN, Fault
 from agent.sync.pacing import Pacing
 from agent.sync.retry import Delays
 from agent.sync.signals import (
@@ -50,7 +51,7 @@ from agent.sync.signals import (
     SyncNow,
     WaitUntil,
 )
-from wire.limits import REPEATED_VERDICT_MAX
+from wire.limits import FULL_MESSAGE_PAUSE_S_MIN, REPEATED_VERDICT_MAX
 
 COALESCE_MS = 250
 """One reception is several events: wait this long for its neighbours, no clerk notices."""
@@ -83,6 +84,7 @@ class Engine:
         self.unsent = False
         self._attempt = 0
         self._strikes = Strikes()
+        self._renewed_ms: int | None = None
         self._requests = 0
         self._probing: bool | None = None
 
@@ -180,6 +182,8 @@ class Engine:
         if signal.request != state.request:
             return ()
         fault = signal.fault
+        if fault is SESSION_UNKNOWN:
+            return self._renew(fault, now_ms)
         splits = fault.at_once and fault.shrinks and not self.pacing.smallest
         if fault.shrinks:
             self.pacing = self.pacing.failed(signal.load)
@@ -213,6 +217,14 @@ class Engine:
         self._attempt += 1
         until_ms = now_ms + self._delays.retry_ms(fault, self._attempt, retry_after_s)
         return (Show(fault.line, fault), *self._wait(BackingOff(until_ms, fault), until_ms))
+
+    def _renew(self, fault: Fault, now_ms: int) -> tuple[Effect, ...]:
+        """Open a new session, unless the last one was opened so within the last minute."""
+        since_ms = None if self._renewed_ms is None else now_ms - self._renewed_ms
+        if since_ms is not None and since_ms < FULL_MESSAGE_PAUSE_S_MIN * 1_000:
+            return self._back_off(fault, now_ms, FULL_MESSAGE_PAUSE_S_MIN - since_ms // 1_000)
+        self._renewed_ms = now_ms
+        return self._send(now_ms)
 
     def _stop(self) -> tuple[Effect, ...]:
         self.state = Stopped(DEVICE_REVOKED)

@@ -31,6 +31,8 @@ class Fault:
     """The next message is already known to be better: no waiting before it."""
     holds: bool = False
     """Three times at the same place, and this journal waits for 'sync now'."""
+    ends_session: bool = False
+    """A short message's session may be why it failed: the next message is a full one."""
 
     @property
     def consequence(self) -> Consequence:
@@ -55,16 +57,18 @@ DISK_FAILED = Fault("disk-failed", "online")
 """The answer came, but its effects could not be made durable: it does not count yet."""
 
 BUSY = Fault("busy", "online")
-SERVER_ERROR = Fault("server-error", "online")
+SERVER_ERROR = Fault("server-error", "online", ends_session=True)
 TOO_LARGE = Fault("too-large", "online", shrinks=True, at_once=True)
-MESSAGE_MALFORMED = Fault("message-malformed", "online", shrinks=True)
-SENDER_UNKNOWN = Fault("sender-unknown", "online")
-SIGNATURE_WRONG = Fault("signature-wrong", "online")
-RECEIVER_UNKNOWN = Fault("receiver-unknown", "online")
+MESSAGE_MALFORMED = Fault("message-malformed", "online", shrinks=True, ends_session=True)
+SENDER_UNKNOWN = Fault("sender-unknown", "online", ends_session=True)
+SIGNATURE_WRONG = Fault("signature-wrong", "online", ends_session=True)
+RECEIVER_UNKNOWN = Fault("receiver-unknown", "online", ends_session=True)
+SESSION_UNKNOWN = Fault("session-unknown", "online", at_once=True, ends_session=True)
+"""The session of a short message is over at the province: one full message opens the next."""
 
-ANSWER_FORGED = Fault("answer-forged", "captive-portal")
+ANSWER_FORGED = Fault("answer-forged", "captive-portal", ends_session=True)
 """Not signed by the province, not sealed to us, or broken: not the province who speaks."""
-ANSWER_FOREIGN = Fault("answer-foreign", "captive-portal")
+ANSWER_FOREIGN = Fault("answer-foreign", "captive-portal", ends_session=True)
 """The province's own words, but to another request, journal or office: an old answer replayed."""
 
 DEVICE_RESTORED = Fault("device-restored", "online", holds=True)
@@ -84,7 +88,8 @@ DEVICE_REVOKED = Fault("device-revoked", "revoked")
 FAULTS: tuple[Fault, ...] = (
     OFFLINE, DNS, TLS, CAPTIVE_PORTAL, CUT, LATE,
     DISK_FULL, DISK_FAILED, BUSY, SERVER_ERROR, TOO_LARGE, MESSAGE_MALFORMED,
-    SENDER_UNKNOWN, SIGNATURE_WRONG, RECEIVER_UNKNOWN, ANSWER_FORGED, ANSWER_FOREIGN,
+    SENDER_UNKNOWN, SIGNATURE_WRONG, RECEIVER_UNKNOWN, SESSION_UNKNOWN,
+    ANSWER_FORGED, ANSWER_FOREIGN,
     DEVICE_RESTORED, MEMORY_STALE, RECEIPT_STUCK, RECEIPT_WRONG,
     GAP, UNKNOWN_JOURNAL, FORK, QUARANTINED, PROVINCE_MOVED, DEVICE_REVOKED,
 )  # fmt: skip

@@ -49,6 +49,7 @@ BY_PROBLEM_CODE = {
     "sender-unknown": faults.SENDER_UNKNOWN,
     "signature-wrong": faults.SIGNATURE_WRONG,
     "receiver-unknown": faults.RECEIVER_UNKNOWN,
+    "session-unknown": faults.SESSION_UNKNOWN,
     "message-malformed": faults.MESSAGE_MALFORMED,
     "too-large": faults.TOO_LARGE,
 }

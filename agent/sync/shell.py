@@ -19,7 +19,7 @@ from agent.clock import Clock
 from agent.journal import Journal
 from agent.keys import Enrolment
 from agent.sync import faults, store
-from agent.sync.answer import Answer, open_answer
+from agent.sync.answer import Answer, open_answer, open_short_answer
 from agent.sync.builder import Builder, Built, Extras
 from agent.sync.engine import Engine
 from agent.sync.faults import Fault
@@ -29,6 +29,7 @@ from agent.sync.probe import LineProbe
 from agent.sync.receipts import Applied, apply
 from agent.sync.report import Reporter, Silent, Told
 from agent.sync.retry import Delays
+from agent.sync.session import Envelope, Session
 from agent.sync.signals import (
     Abandon,
     Answered,
@@ -70,11 +71,15 @@ class Syncer:
         random: Random,
         show: Callable[[Show], None],
         connect: Callable[[], Awaitable[bool]],
+        fresh_bytes: Callable[[int], bytes],
         reporter: Reporter | None = None,
         delays: Delays | None = None,
         pacing: Pacing | None = None,
     ) -> None:
-        """`show` is told the line's state; `connect` tells whether the province can be reached."""
+        """`show` is told the line's state; `connect` tells whether the province can be reached.
+
+        `fresh_bytes` gives unguessable bytes; `random` only spreads waits.
+        """
         self._journal = journal
         self._enrolment = enrolment
         self._transport = transport
@@ -82,6 +87,7 @@ class Syncer:
         self._show = show
         self._reporter = reporter or Silent()
         self._builder = Builder(enrolment, box, clock)
+        self._session = Session(fresh_bytes)
         self._probe = LineProbe(connect, clock, random)
         self._engine = Engine(delays or Delays(random), pacing)
         self._held = journal.delivered
@@ -196,8 +202,9 @@ class Syncer:
         began_ms = self._clock.mono_ms()
         load = Load()
         try:
-            told = await self._reporter.tell(days=self._days_wanted)
-            built = await self._build(batch, told)
+            envelope = self._session.envelope(began_ms, full=self._extras.full)
+            told = await self._tell(short=envelope.session is not None)
+            built = await self._build(batch, told, envelope)
             load = built.load
             began_ms = self._clock.mono_ms()
             reply = await self._post(request, built.message)
@@ -233,22 +240,27 @@ class Syncer:
         if self._posting is not None:
             self._feed(Silence(self._posting[0], self._transport.silent_ms()))
 
-    async def _build(self, batch: Batch, told: Told) -> Built:
+    async def _tell(self, *, short: bool) -> Told:
+        """Ask what is to be told; short messages carry a report only every so often."""
+        return await self._reporter.tell(days=self._days_wanted, sparing=short)
+
+    async def _build(self, batch: Batch, told: Told, envelope: Envelope) -> Built:
         query = partial(store.read_outgoing, start=self._held, plain_bytes=batch.plain_bytes)
         outgoing = await self._journal.read(query)
         extras = replace(self._extras, report=told.report, days=told.days)
-        return await self._on_thread(partial(self._builder.build, outgoing, batch, extras))
+        building = partial(self._builder.build, outgoing, batch, extras, envelope)
+        return await self._on_thread(building)
 
     async def _answered(
         self, request: int, built: Built, load: Load, reply: Reply, told: Told
     ) -> None:
-        opening = partial(open_answer, reply.body, built.request, self._enrolment)
-        answer = await self._on_thread(opening)
+        answer = await self._on_thread(partial(self._open, reply.body, built))
         job = partial(apply, answer=answer, load=load, before=self._held)
         try:
             applied = await self._journal.write(job)
         except Refusal as refusal:
             raise ExchangeError(_not_durable(refusal), "effects of the answer") from refusal
+        self._session.answered(built.envelope, answer.down, self._clock.mono_ms())
         self._remember(answer, applied, told)
         self._feed(
             Answered(
@@ -256,13 +268,21 @@ class Syncer:
                 load,
                 answer.down.receipt.seq,
                 unsent=self._unsent(),
-                progress=applied.progress,
+                # What was recorded after a message was built does not make it one in vain.
+                progress=applied.progress or built.load.plain_bytes == 0,
                 more=applied.desk_more or (self._days_wanted and told.days is None),
                 fault=applied.fault,
                 notice=applied.notice,
                 next_after_s=answer.down.next_after,
             )
         )
+
+    def _open(self, body: bytes, built: Built) -> Answer:
+        session = built.envelope.session
+        if session is None:
+            return open_answer(body, built.request, self._enrolment)
+        standing = self._builder.standing
+        return open_short_answer(body, built.request, session, standing, self._enrolment)
 
     def _remember(self, answer: Answer, applied: Applied, told: Told) -> None:
         down = answer.down
@@ -275,6 +295,8 @@ class Syncer:
     async def _failed(self, request: int, load: Load, error: ExchangeError) -> None:
         if error.fault is faults.SENDER_UNKNOWN:
             self._extras = replace(self._extras, introduce=True)
+        if error.fault.ends_session:
+            self._session.end()
         try:
             await self._journal.write(partial(store.log_exchange, load=load, fault=error.fault))
         except Refusal as refusal:

@@ -258,6 +258,24 @@ publication = Table(
     _int("at_ms"),
 )
 
+# A session of short messages (docs/protocol.md 4.2); `secret` is encrypted under a key that lies
+# outside the database. The other columns are what a short message leaves out.
+session = Table(
+    "session",
+    METADATA,
+    _bytes("office_id", 16, key=True),
+    _bytes("kid", 8, key=True),
+    _bytes("device_id", 32),
+    _bytes("journal_id", 16),
+    _bytes("office_said", 16),
+    _bytes("desk_id", 16),
+    _bytes("boot", 8),
+    _bytes("secret"),
+    _int("requests"),
+    _int("expires_ms"),
+    Index(None, "kid"),
+)
+
 # Serials handed to a journal: on each day of the range, from..to are its alone.
 lease = Table(
     "lease",

@@ -113,6 +113,7 @@ class Office:
             random=Random(1),
             show=self.shown.add,
             connect=partial(connects, *transport.address),
+            fresh_bytes=secrets.token_bytes,
             reporter=self.reporter,
             delays=self.delays,
         )

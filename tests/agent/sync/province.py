@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+import msgspec
+
 from agent.journal import Identity
 from agent.keys import Enrolment
 from wire import chain, message, plaintext, statements
@@ -21,7 +23,8 @@ from wire.chain import Head
 from wire.event import Event, body_of
 from wire.event import encode as encode_event
 from wire.keys import SealingKey, SigningKey
-from wire.plaintext import Down, Up
+from wire.plaintext import Down, Standing, Up
+from wire.short import SessionKeys, is_short, parse_short
 from wire.statements import DeviceRecord, Province, Receipt, Revoked
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/vnd.commune.exchange+cose\r\n"
@@ -86,6 +89,9 @@ class FakeProvince:
         self.messages: list[bytes] = []
         self.change: Callable[[Down], Down] = lambda down: down
         self.turns: list[bytes] = []
+        self.opens_sessions = False
+        self.sessions: dict[bytes, SessionKeys] = {}
+        self.standing = Standing(self.office, self.journal, self.desk_id, bytes(8))
 
     @property
     def held(self) -> Head:
@@ -116,9 +122,20 @@ class FakeProvince:
         )
 
     def open(self, body: bytes) -> Up:
+        if is_short(body):
+            return self._open_short(body)
         envelope = message.parse_full(body)
         message.verify_full(envelope, self.device.verify_key)
         return plaintext.decode_up(message.decrypt_full(envelope, self.sealing, "up"))
+
+    def _open_short(self, body: bytes) -> Up:
+        envelope = parse_short(body)
+        text = self.sessions[envelope.kid].open_up(envelope, device_id=self.device_id)
+        return plaintext.decode_short_up(text, self.standing)
+
+    def knows(self, body: bytes) -> bool:
+        """Whether a short message is of a session that stands."""
+        return not is_short(body) or parse_short(body).kid in self.sessions
 
     def answer(self, body: bytes) -> bytes:
         """Store what is new and answer."""
@@ -126,7 +143,23 @@ class FakeProvince:
         self.ups.append(up)
         self.messages.append(body)
         verdict = self._store(up)
-        return self.seal(self.change(self.down(body, up, verdict)))
+        down = self.change(self.down(body, up, verdict))
+        if is_short(body):
+            return self.seal_short(down, body)
+        if self.opens_sessions and up.session is not None:
+            self.sessions = {SessionKeys(up.session).kid: SessionKeys(up.session)}
+            self.standing = self.standing._replace(boot=up.boot)
+            down = msgspec.structs.replace(down, session="ok")
+        return self.seal(down)
+
+    def seal_short(self, down: Down, request: bytes) -> bytes:
+        """Return a short answer to `request`."""
+        return self.sessions[parse_short(request).kid].seal_down(
+            plaintext.encode_short_down(down),
+            device_id=self.device_id,
+            request_hash=message.request_hash(request),
+            iv=secrets.token_bytes(12),
+        )
 
     def down(self, body: bytes, up: Up, verdict: Any = "ok") -> Down:
         self.turns.append(secrets.token_bytes(8))
@@ -241,8 +274,10 @@ class Loopback:
         self.heads.append(head)
         self.asked.set()
         script = self.scripts.popleft() if self.scripts else self.always
-        if script is None:
+        if script is None and self.province.knows(body):
             script = ok(self.province.answer(body))
+        elif script is None:
+            script = problem("409 Conflict", "session-unknown")
         if isinstance(script, bytes):
             writer.write(script)
             await writer.drain()

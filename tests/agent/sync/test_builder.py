@@ -9,6 +9,7 @@ import pytest
 from agent.sync.builder import Builder, Extras, pack_within
 from agent.sync.pacing import Batch
 from agent.sync.receipts import following
+from agent.sync.session import Envelope
 from agent.sync.store import NO_TURN, Outgoing, read_outgoing
 from tests.agent.sync.conftest import BOX, Office, TestClock
 from tests.agent.sync.province import FakeProvince
@@ -81,7 +82,7 @@ def test_a_message_that_mends_shows_both_turns() -> None:
     province = FakeProvince()
     builder = Builder(province.enrolment(), BOX, TestClock())
     remembered = Outgoing(province.genesis, province.genesis, province.desk.head, b"remember", ())
-    built = builder.build(remembered, BATCH, Extras(mending=b"answered"))
+    built = builder.build(remembered, BATCH, Extras(mending=b"answered"), Envelope())
     up = province.open(built.message)
     assert (up.turn, up.was) == (b"answered", b"remember")
     assert built.load.up_bytes == len(built.message)

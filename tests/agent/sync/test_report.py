@@ -15,6 +15,7 @@ from records.sync_report import (
 from tests.agent.sync.conftest import Office
 from wire.codec import inflate
 from wire.digests import DayRow, days_digest, decode_days
+from wire.limits import REPORT_PAUSE_S_MIN
 from wire.plaintext import Down
 
 ROW = DayRow("2026-11-21", "dossier.received", "direct", 12, b"12345678")
@@ -51,9 +52,19 @@ class Facts:
         return Collected(self.report, [ROW])
 
 
+class Ticks:
+    """A monotonic clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.ms = 0
+
+    def __call__(self) -> int:
+        return self.ms
+
+
 async def test_the_same_report_is_told_once() -> None:
     facts = Facts()
-    reporter = OfficeReporter(facts)
+    reporter = OfficeReporter(facts, Ticks())
     told = await reporter.tell(days=False)
     assert told.report is not None
     assert told.days is None
@@ -68,7 +79,7 @@ async def test_the_same_report_is_told_once() -> None:
 
 
 async def test_what_was_not_acknowledged_is_told_again() -> None:
-    reporter = OfficeReporter(Facts())
+    reporter = OfficeReporter(Facts(), Ticks())
     first = await reporter.tell(days=False)
     assert await reporter.tell(days=False) == first
     reporter.acknowledged(Told(b"another"))
@@ -77,7 +88,7 @@ async def test_what_was_not_acknowledged_is_told_again() -> None:
 
 async def test_a_change_is_news() -> None:
     facts = Facts()
-    reporter = OfficeReporter(facts)
+    reporter = OfficeReporter(facts, Ticks())
     reporter.acknowledged(await reporter.tell(days=False))
     facts.report = report(problems_open=1)
     told = await reporter.tell(days=False)
@@ -85,10 +96,25 @@ async def test_a_change_is_news() -> None:
     assert msgspec.json.decode(told.report, type=SyncReport).problems_open == 1
 
 
+async def test_news_for_a_short_message_wait_a_quarter_of_an_hour() -> None:
+    facts, ticks = Facts(), Ticks()
+    reporter = OfficeReporter(facts, ticks)
+    first = await reporter.tell(days=False, sparing=True)
+    assert first.report is not None  # nothing was told before
+    reporter.acknowledged(first)
+    facts.report = report(problems_open=1)
+    ticks.ms = REPORT_PAUSE_S_MIN * 1_000 - 1
+    assert await reporter.tell(days=False, sparing=True) == Told()
+    assert (await reporter.tell(days=False, sparing=False)).report is not None
+    assert (await reporter.tell(days=True, sparing=True)).days is not None
+    ticks.ms += 1
+    assert (await reporter.tell(days=False, sparing=True)).report is not None
+
+
 async def test_days_that_are_asked_for_come_with_their_report_in_the_next_message_at_once(
     office: Office,
 ) -> None:
-    office.reporter = OfficeReporter(Facts())
+    office.reporter = OfficeReporter(Facts(), Ticks())
     asked = [True]
 
     def want_days(down: Down) -> Down:
@@ -114,7 +140,7 @@ async def test_days_that_are_asked_for_come_with_their_report_in_the_next_messag
 async def test_a_province_that_always_wants_days_is_not_answered_in_a_hot_loop(
     office: Office,
 ) -> None:
-    office.reporter = OfficeReporter(Facts())
+    office.reporter = OfficeReporter(Facts(), Ticks())
     office.province.change = lambda down: msgspec.structs.replace(down, want_days=True)
     office.start()
     await office.until(lambda: len(office.shown) == 2)
