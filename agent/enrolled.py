@@ -1,4 +1,8 @@
-"""From a box without keys to one that syncs: waits for enrolment's files, then keeps the line."""
+"""From a box without keys to one that syncs: waits for enrolment's files, then keeps the line.
+
+Recording needs no line, so a mistake of ours in sync must never end it: sync that falls is logged
+with its places, shown as `sync-failed`, and begun anew.
+"""
 
 import asyncio
 import ssl
@@ -8,6 +12,8 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
+import structlog
+
 from agent import keys
 from agent.clock import Clock
 from agent.config import Config
@@ -16,6 +22,7 @@ from agent.journal import Journal
 from agent.keys import Enrolment
 from agent.machine import box_of
 from agent.status import StatusBoard
+from agent.sync import faults
 from agent.sync.first import adopt_first_answer
 from agent.sync.http import HttpTransport
 from agent.sync.pacing import Pacing
@@ -26,6 +33,11 @@ from agent.sync.shell import Syncer
 from agent.sync.signals import Show
 from agent.sync.tls import client_context
 
+_log = structlog.get_logger("agent")
+
+RESTART_S_MIN: Final = 5.0
+RESTART_S_MAX: Final = 600.0
+"""Sync that falls over what stands in the journal falls again: less often each time."""
 LOOK_S: Final = 2.0
 """A technician who has just enrolled the box is waiting beside it."""
 
@@ -63,9 +75,27 @@ class Line:
         if answer is not None:
             await adopt_first_answer(self._journal, enrolment, answer)
         self._board.update(line="offline")
+        attempt = 0
+        while True:
+            attempt += 1
+            await self._sync_until_it_falls(enrolment, figures)
+            wait_s = min(RESTART_S_MIN * 2 ** (attempt - 1), RESTART_S_MAX)
+            self._show(Show(faults.SYNC_FAILED.line, faults.SYNC_FAILED))
+            await asyncio.sleep(wait_s)
+
+    async def _sync_until_it_falls(self, enrolment: Enrolment, figures: Figures) -> None:
+        self._syncer = self._made(enrolment, figures)
+        try:
+            await self._syncer.run()
+        except Exception:  # noqa: BLE001 - whatever it is, the counter goes on
+            _log.exception("sync fell")
+        finally:
+            self._syncer = None
+
+    def _made(self, enrolment: Enrolment, figures: Figures) -> Syncer:
         transport = HttpTransport(self._config.province.url, tls=tls_of(self._config))
         random = Random()  # noqa: S311 - jitter, not secrets
-        self._syncer = Syncer(
+        return Syncer(
             self._journal,
             enrolment,
             transport,
@@ -79,7 +109,6 @@ class Line:
             delays=Delays(random, poll_s=self._config.sync.poll_s),
             pacing=Pacing(aim_ms=self._config.sync.exchange_s * 1000),
         )
-        await self._syncer.run()
 
     def _show(self, shown: Show) -> None:
         error = shown.fault.code if shown.fault is not None else None

@@ -56,6 +56,9 @@ DISK_FULL = Fault("disk-full", "online")
 DISK_FAILED = Fault("disk-failed", "online")
 """The answer came, but its effects could not be made durable: it does not count yet."""
 
+SYNC_FAILED = Fault("sync-failed", "offline")
+"""A mistake of this program; what it was stands in the log."""
+
 BUSY = Fault("busy", "online")
 SERVER_ERROR = Fault("server-error", "online", ends_session=True)
 TOO_LARGE = Fault("too-large", "online", shrinks=True, at_once=True)
@@ -87,7 +90,7 @@ DEVICE_REVOKED = Fault("device-revoked", "revoked")
 
 FAULTS: tuple[Fault, ...] = (
     OFFLINE, DNS, TLS, CAPTIVE_PORTAL, CUT, LATE,
-    DISK_FULL, DISK_FAILED, BUSY, SERVER_ERROR, TOO_LARGE, MESSAGE_MALFORMED,
+    DISK_FULL, DISK_FAILED, SYNC_FAILED, BUSY, SERVER_ERROR, TOO_LARGE, MESSAGE_MALFORMED,
     SENDER_UNKNOWN, SIGNATURE_WRONG, RECEIVER_UNKNOWN, SESSION_UNKNOWN,
     ANSWER_FORGED, ANSWER_FOREIGN,
     DEVICE_RESTORED, MEMORY_STALE, RECEIPT_STUCK, RECEIPT_WRONG,

@@ -28,10 +28,12 @@ class ResumingContext(ssl.SSLContext):
         """Return a connection that starts from the last session, if there is one.
 
         In TLS 1.3 a ticket comes after the handshake (RFC 8446 section 4.6.1), so the session is
-        read only when the next connection is made.
+        read only when the next connection is made. One that was cut in the middle of its handshake
+        has none that could be read: OpenSSL fails on it.
         """
-        if self._latest is not None and self._latest.session is not None:
-            self._session = self._latest.session
+        latest = self._latest
+        if latest is not None and latest.version() is not None:
+            self._session = latest.session or self._session
         self._latest = super().wrap_bio(
             incoming, outgoing, server_side, server_hostname, session or self._session
         )

@@ -26,6 +26,7 @@ from agent.sync.tls import client_context
 from agent.sync.transport import ExchangeError
 from tests.agent.sync.conftest import Office, TestClock
 from tests.agent.sync.province import Loopback, http, ok
+from tests.chaos.link import Fault, Link
 
 
 async def test_the_first_record_is_at_the_province_within_three_seconds_of_the_lines_return(
@@ -182,6 +183,36 @@ async def test_a_second_connection_resumes_the_tls_session(tmp_path: Path) -> No
             assert (await transport.post(b"x")).body == b"answer"
         await transport.close()
     assert resumed == [False, True]
+
+
+async def test_a_handshake_cut_anywhere_is_a_fault_of_the_line_and_the_next_one_works(
+    tmp_path: Path,
+) -> None:
+    theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    pem = self_signed(tmp_path)
+    theirs.load_cert_chain(pem)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(ok(b"answer"))
+            await writer.drain()
+            await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=theirs)
+    async with server:
+        with Link(server.sockets[0].getsockname()[1]) as link:
+            transport = HttpTransport(f"https://localhost:{link.port}", tls=client_context(pem))
+            cuts = iter(range(1, 1_200, 90))
+            link.fail_with(lambda: Fault(reply_bytes=next(cuts)))
+            for _ in range(13):
+                with pytest.raises(ExchangeError) as caught:
+                    await transport.post(b"x")
+                assert caught.value.fault.of_the_line
+            link.heal()
+            assert (await transport.post(b"x")).body == b"answer"
+            await transport.close()
 
 
 async def test_a_handshake_that_is_never_answered_is_called_late(line: Loopback) -> None:
