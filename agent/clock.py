@@ -28,6 +28,8 @@ LATEST_MS = 4_102_444_800_000
 """2100-01-01: a later year is a broken clock chip, not the future."""
 STEP_MS_MAX = 60_000
 """A wall clock drifts seconds a day against the monotonic one; a minute at once was set by hand."""
+READING_MS_MAX = 5
+"""Two clocks are not read in the same millisecond: a smaller difference is no step."""
 VOUCHED_MS_MAX = 30 * 24 * 3600 * 1000
 """20 ppm of drift are 52 s in 30 days."""
 STA_UNSYNC = 0x0040
@@ -58,6 +60,25 @@ class Clock(Protocol):
 def boot_mark(clock: Clock, device_id: bytes) -> bytes:
     """The 8 bytes by which a message or an event names its boot (docs/protocol.md section 3)."""
     return hashlib.sha256(clock.boot_id + device_id).digest()[:8]
+
+
+class BootTimes:
+    """Times since boot as events carry them: of the second that `at` shows.
+
+    `at` is cut to the second, so the millisecond at which an event was written would say nothing
+    that can be used; it would only cost some three bytes of each event on the line.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._offset_ms: int | None = None
+
+    def of(self, now_ms: int) -> int:
+        """Milliseconds from boot to the beginning of the second in which the wall clock is."""
+        offset_ms = self._clock.mono_ms() - self._clock.now_ms()
+        if self._offset_ms is None or abs(offset_ms - self._offset_ms) > READING_MS_MAX:
+            self._offset_ms = offset_ms
+        return max(now_ms // 1000 * 1000 + self._offset_ms, 0)
 
 
 class Timex(ctypes.Structure):

@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 
 from agent import first_answers
-from agent.clock import Clock, boot_mark
+from agent.clock import BootTimes, Clock, boot_mark
 from agent.facts import Facts
 from agent.journal import Appended, Journal, Transaction, answered
 from agent.journal.journal import BATCH_JOBS_MAX
@@ -49,6 +49,7 @@ class Service:
         self._views = views
         self._facts = Facts(views)
         self._clock = clock
+        self._boot_times = BootTimes(clock)
         self._random = random
         self._keys_since = keys_since
         self._stamp = (-1, "")
@@ -175,7 +176,7 @@ class Service:
             boot=None
             if trusted or not identity
             else boot_mark(self._clock, identity.device_id).hex(),
-            mono=None if trusted else self._clock.mono_ms(),
+            mono=None if trusted else self._boot_times.of(moment.now_ms),
             body=body_of(new.body),
             salt=salt,
         )

@@ -28,6 +28,7 @@ from server.admission import Admission
 from server.config import Config
 from server.context import Projector, ServerContext
 from server.metrics import Meter, measured
+from server.one_write import OneWriteProtocol
 from server.rates import Rates
 from server.store.engine import SQLITE, Store, open_store
 from server.store.migrate import SchemaOlder, check, migrate
@@ -43,6 +44,7 @@ _log = structlog.get_logger("server")
 
 KEEP_ALIVE_S = 3_700  # an idle office comes every half hour and finds its connection open
 STOP_S = 5
+TLS_TICKETS = 1  # an agent has one connection; a second ticket is 250 bytes for nobody
 SENDER_BURST = 300  # a device that drains a month sends that many messages in one go
 SENDER_PER_S = 20.0
 BODY_BYTES_MAX = 16 << 20  # other routes; the exchange has its own, smaller limit
@@ -162,11 +164,11 @@ def uvicorn_config(context: ServerContext) -> uvicorn.Config:
     """Return how the application is served: quiet headers, connections kept for an hour."""
     config = context.config
     app = create_app(context)
-    return uvicorn.Config(
+    served = uvicorn.Config(
         measured(cast("ASGIApp", app), app.state.meter),
         host=config.host,
         port=config.port,
-        http="httptools",
+        http=OneWriteProtocol,
         ws="none",
         lifespan="on",
         log_config=None,
@@ -178,3 +180,7 @@ def uvicorn_config(context: ServerContext) -> uvicorn.Config:
         ssl_certfile=config.tls_cert,
         ssl_keyfile=config.tls_key,
     )
+    served.load()
+    if served.ssl is not None:
+        served.ssl.num_tickets = TLS_TICKETS
+    return served

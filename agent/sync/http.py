@@ -1,7 +1,7 @@
 """Messages over HTTP (docs/protocol.md section 5), and the art of telling dead lines apart.
 
 - Request headers are Host, Content-Type and Content-Length, nothing else; proxies and settings of
-  the environment are not looked at.
+  the environment are not looked at. Head and body leave in one write.
 - One connection, kept open for more than an hour. When a kept connection turns out to be dead
   before a byte of answer came, the message is sent once more on a fresh one: repeating a message
   changes nothing (section 1).
@@ -28,6 +28,7 @@ import msgspec
 
 from agent.sync import faults
 from agent.sync.faults import Fault
+from agent.sync.one_write import OneWriteTransport
 from agent.sync.tls import client_context
 from agent.sync.transport import ExchangeError, Reply
 from wire.limits import MESSAGE_BYTES_MAX
@@ -83,10 +84,9 @@ class HttpTransport:
         self._patience = patience or Patience()
         self._trace = _Trace()
         self._client = httpx.AsyncClient(
-            transport=httpx.AsyncHTTPTransport(
-                verify=tls or client_context(),
-                trust_env=False,
-                limits=httpx.Limits(max_connections=1, keepalive_expiry=KEPT_OPEN_S),
+            transport=OneWriteTransport(
+                tls or client_context(),
+                keepalive_s=KEPT_OPEN_S,
                 socket_options=_socket_options(),
             ),
             timeout=httpx.Timeout(self._patience.silence_s, connect=self._patience.connect_s),

@@ -5,8 +5,10 @@ import pytest
 from agent.clock import (
     EARLIEST_MS,
     LATEST_MS,
+    READING_MS_MAX,
     STEP_MS_MAX,
     VOUCHED_MS_MAX,
+    BootTimes,
     Judge,
     SystemClock,
     boot_mark,
@@ -54,6 +56,32 @@ def test_the_province_s_time_confirms_a_clock_that_agrees_with_it() -> None:
     clock.vouch(-500)
     assert clock.state() == "trusted"
     assert before == ("trusted" if kernel_synchronised() else "unsynced")
+
+
+def test_a_time_since_boot_is_that_of_the_second_which_at_shows() -> None:
+    clock = FakeClock(START_MS + 250)
+    times = BootTimes(clock)
+    assert times.of(clock.now_ms()) == 60_000 - 250
+    clock.advance(749)  # the same second
+    assert times.of(clock.now_ms()) == 60_000 - 250
+    clock.advance(1)
+    assert times.of(clock.now_ms()) == 60_750
+
+
+def test_reading_two_clocks_is_no_step_but_a_step_is() -> None:
+    clock = FakeClock(START_MS)
+    times = BootTimes(clock)
+    assert times.of(START_MS) == 60_000
+    clock.wall_ms += READING_MS_MAX
+    assert times.of(START_MS) == 60_000
+    clock.wall_ms += 1
+    assert times.of(START_MS) == 60_000 - READING_MS_MAX - 1
+
+
+def test_the_first_second_after_boot_is_not_before_it() -> None:
+    clock = FakeClock(START_MS + 900)
+    clock.since_boot_ms = 100
+    assert BootTimes(clock).of(clock.now_ms()) == 0
 
 
 def test_the_machine_s_clocks_can_be_read() -> None:
