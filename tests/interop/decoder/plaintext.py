@@ -1,4 +1,4 @@
-"""The plaintexts: up, down (section 4.3) and the one of an enrolment (section 10)."""
+"""The plaintexts: up, down (4.3), those of short messages (4.2) and of an enrolment (10)."""
 
 from . import cbor_strict
 from .cbor_strict import Key, Value
@@ -7,6 +7,8 @@ from .shapes import Shape, array, bstr, members, only, row, tstr, uint
 
 PACKED_LIMIT = 1024 * 1024
 NEXT_AFTER_LIMIT = 6 * 3600
+LEFT_OUT = {"v", "office", "journal", "desk", "boot", "session", "re"}
+FULL_ONLY = {"box", "was", "statement"}
 VERDICTS = ("ok", "gap", "fork", "unknown-journal", "quarantined", "revoked", "moved")
 
 HEAD = row(uint(), bstr(32))
@@ -105,6 +107,35 @@ def read(data: bytes, shape: Shape) -> dict[Key, Value]:
     if not isinstance(value, dict):
         refuse("not a map")
     return value
+
+
+def short_up(data: bytes, stand: dict[str, bytes]) -> dict[Key, Value]:
+    """Read an up of a short message (section 4.2), `stand` put in for what it leaves out."""
+    value = _short(data)
+    need(not FULL_ONLY & value.keys(), "a member of full messages")
+    return _whole(value, stand, up)
+
+
+def short_down(data: bytes, stand: dict[str, bytes]) -> dict[Key, Value]:
+    """Read a down of a short message, `stand` put in for what it leaves out."""
+    return _whole(_short(data), stand, DOWN)
+
+
+def _short(data: bytes) -> dict[Key, Value]:
+    value = cbor_strict.loads(data)
+    if not isinstance(value, dict):
+        refuse("not a map")
+    need(not LEFT_OUT & value.keys(), "a member that short messages leave out")
+    return value
+
+
+def _whole(value: dict[Key, Value], stand: dict[str, bytes], shape: Shape) -> dict[Key, Value]:
+    """Give the full form, held to the shape of a full message."""
+    whole: dict[Key, Value] = {"v": 1}
+    whole.update(stand)
+    whole.update(value)
+    shape(whole)
+    return whole
 
 
 def _packed_size(events: Value) -> int:
