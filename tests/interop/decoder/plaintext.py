@@ -7,8 +7,8 @@ from .shapes import Shape, array, bstr, members, only, row, tstr, uint
 
 PACKED_LIMIT = 1024 * 1024
 NEXT_AFTER_LIMIT = 6 * 3600
-LEFT_OUT = {"v", "office", "journal", "desk", "boot", "session", "re"}
-FULL_ONLY = {"box", "was", "statement"}
+UP_LEFT_OUT = {"v", "office", "journal", "desk", "boot", "session"}
+DOWN_LEFT_OUT = {"v", "re", "office", "journal", "desk", "session"}
 VERDICTS = ("ok", "gap", "fork", "unknown-journal", "quarantined", "revoked", "moved")
 
 HEAD = row(uint(), bstr(32))
@@ -111,26 +111,22 @@ def read(data: bytes, shape: Shape) -> dict[Key, Value]:
 
 def short_up(data: bytes, stand: dict[str, bytes]) -> dict[Key, Value]:
     """Read an up of a short message (section 4.2), `stand` put in for what it leaves out."""
-    value = _short(data)
-    need(not FULL_ONLY & value.keys(), "a member of full messages")
-    return _whole(value, stand, up)
+    return _whole(data, UP_LEFT_OUT, stand, up)
 
 
 def short_down(data: bytes, stand: dict[str, bytes]) -> dict[Key, Value]:
     """Read a down of a short message, `stand` put in for what it leaves out."""
-    return _whole(_short(data), stand, DOWN)
+    return _whole(data, DOWN_LEFT_OUT, stand, DOWN)
 
 
-def _short(data: bytes) -> dict[Key, Value]:
+def _whole(
+    data: bytes, left_out: set[str], stand: dict[str, bytes], shape: Shape
+) -> dict[Key, Value]:
+    """Give the full form, held to the shape of a full message."""
     value = cbor_strict.loads(data)
     if not isinstance(value, dict):
         refuse("not a map")
-    need(not LEFT_OUT & value.keys(), "a member that short messages leave out")
-    return value
-
-
-def _whole(value: dict[Key, Value], stand: dict[str, bytes], shape: Shape) -> dict[Key, Value]:
-    """Give the full form, held to the shape of a full message."""
+    need(not left_out & value.keys(), "a member that short messages leave out")
     whole: dict[Key, Value] = {"v": 1}
     whole.update(stand)
     whole.update(value)
