@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Literal
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from msgspec import Struct
 
 from wire import (
@@ -24,11 +26,14 @@ from wire import (
     ijson,
     message,
     plaintext,
+    shape,
+    short,
     statements,
     turns,
 )
 from wire.keys import SealingKey, VerifyKey
 from wire.limits import MESSAGE_BYTES_MAX
+from wire.plaintext import SESSION_BYTES, Standing
 from wire.problems import Malformed, Refusal
 from wire.statements import Statement
 
@@ -166,6 +171,43 @@ def _down(vector: Vector) -> bytes:
     return plaintext.encode_down(plaintext.decode_down(vector.payload))
 
 
+def _session(vector: Vector) -> bytes:
+    """Return the name of a session and its keys.
+
+    `SessionKeys` never gives keys away, so they are derived once more; that it seals with these
+    the vectors of kind `short` show.
+    """
+    session = shape.octets(SESSION_BYTES)(vector.payload, "session")
+    keys = (
+        HKDF(SHA256(), 32, None, f"commune/session/1/{name}".encode()).derive(session)
+        for name in ("up", "down")
+    )
+    return short.SessionKeys(session).kid + b"".join(keys)
+
+
+def _short(vector: Vector) -> bytes:
+    envelope = short.parse_short(vector.payload)
+    keys, device_id = short.SessionKeys(vector.octets("session")), vector.octets("device-id")
+    if envelope.kid != keys.kid:  # the receiver looks its sessions up by kid, and has this one
+        raise Refusal("session-unknown")
+    if vector.text("direction") == "up":
+        return keys.open_up(envelope, device_id=device_id)
+    request = vector.octets("request")
+    return keys.open_down(envelope, device_id=device_id, request_hash=request)
+
+
+def _short_up(vector: Vector) -> bytes:
+    standing = Standing(*map(vector.octets, Standing._fields))
+    return plaintext.encode_up(plaintext.decode_short_up(vector.payload, standing))
+
+
+def _short_down(vector: Vector) -> bytes:
+    office, journal, desk = map(vector.octets, ("office", "journal", "desk"))
+    standing = Standing(office, journal, desk, boot=b"")  # a down has no boot
+    down = plaintext.decode_short_down(vector.payload, standing, vector.octets("re"))
+    return plaintext.encode_down(down)
+
+
 def _event(vector: Vector) -> bytes:
     ijson.check(vector.payload)
     return chain.event_digest(vector.payload)
@@ -227,6 +269,10 @@ CHECKS: Mapping[str, Callable[[Vector], bytes]] = {
     "frame": _frame,
     "message": _message,
     "sealing-key": _sealing_key,
+    "session": _session,
+    "short": _short,
+    "short-down": _short_down,
+    "short-up": _short_up,
     "statement": _statement,
     "tally": _tally,
     "ticket": _ticket,

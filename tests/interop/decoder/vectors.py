@@ -14,6 +14,7 @@ from . import (
     journal,
     message,
     plaintext,
+    short,
     statements,
     tickets,
     xwing,
@@ -53,6 +54,36 @@ def _plaintext(shape: Shape) -> Callable[[Vector], bytes]:
     return lambda v: cbor_strict.dumps(plaintext.read(v.payload, shape))
 
 
+def _short(v: Vector) -> bytes:
+    down = v.keys["direction"] == "down"
+    return short.open_short(
+        v.payload,
+        v.keys["direction"],
+        v.hex("session"),
+        v.hex("device-id"),
+        v.hex("request") if down else b"",
+    )
+
+
+def _stand(v: Vector, *names: str) -> dict[str, bytes]:
+    return {name: v.hex(name) for name in names}
+
+
+def _short_up(v: Vector) -> bytes:
+    stand = _stand(v, "office", "journal", "desk", "boot")
+    return cbor_strict.dumps(plaintext.short_up(v.payload, stand))
+
+
+def _short_down(v: Vector) -> bytes:
+    stand = _stand(v, "office", "journal", "desk", "re")
+    return cbor_strict.dumps(plaintext.short_down(v.payload, stand))
+
+
+def _session(v: Vector) -> bytes:
+    keys = short.derive(v.payload)
+    return keys.kid + keys.up + keys.down
+
+
 def _event(v: Vector) -> bytes:
     event.check(v.payload)
     return journal.digest(v.payload)
@@ -88,6 +119,10 @@ KINDS: dict[str, Callable[[Vector], bytes]] = {
     ),
     "up": _plaintext(plaintext.up),
     "down": _plaintext(plaintext.DOWN),
+    "session": _session,
+    "short": _short,
+    "short-up": _short_up,
+    "short-down": _short_down,
     "enrolment": lambda v: message.open_enrolment(v.payload, v.hex("receiver-seed")),
     "statement": lambda v: statements.verify(v.payload, v.keys["name"], v.hex("key")),
     "ticket": lambda v: tickets.read(v.payload, v.hex("province"), v.number("now")),
