@@ -57,6 +57,11 @@ UPS_OK = {
     "whole": ("every member", UP_WHOLE),
     "newer": ("a member of a later version", {**UP, "mood": {"today": [1, None]}}),
     "before-1970": ("a clock that never was set", {**UP, "now": 0, "clock": "unsynced"}),
+    "empty": (
+        "empty arrays that say the same as no member",
+        {**UP, "events": {**BLOCK, "gone": []}, "returned": {**BLOCK, "gone": []}, "blobs": []},
+    ),
+    "wanted": ("no member of an up, so one that nobody knows", {**UP, "wanted": []}),
 }
 UPS_REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "version": ({"v": 2}, "version-unknown", "another version"),
@@ -82,12 +87,24 @@ DOWNS_OK = {
     "smallest": ("only what must be there", DOWN),
     "whole": ("every member", DOWN_WHOLE),
     "newer": ("a member of a later version", {**DOWN, "mood": b"good"}),
+    "empty": (
+        "empty arrays that say the same as no member",
+        {
+            **DOWN,
+            "events": {**BLOCK, "gone": []},
+            "wanted": [],
+            "problems": [],
+            "history": [DEVICE.key_id, JOURNAL, {**BLOCK, "gone": []}],
+        },
+    ),
+    "blobs": ("no member of a down, so one that nobody knows", {**DOWN, "blobs": []}),
 }
 DOWNS_REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "verdict": ({"verdict": "perhaps"}, "member-value", "a verdict nobody knows"),
     "ladder-none": ({"ladder": []}, "member-size", "a ladder without rungs"),
     "session": ({"session": "no"}, "member-value", "a session that is not ok"),
     "stale-false": ({"stale": False}, "member-value", "false in place of nothing"),
+    "grant-none": ({"grant": b""}, "member-size", "an empty grant"),
     "grant": ({"grant": bytes(65)}, "member-size", "a grant of 65 bytes"),
     "wanted": ({"wanted": [bytes(16)]}, "member-size", "a blob id of 16 bytes"),
     "problem": ({"problems": [[1, "code"]]}, "member-size", "a problem without detail"),

@@ -67,7 +67,7 @@ DOWN = members(
         "stale": only(True),
         "session": only("ok"),
         "statement": bstr(),
-        "grant": bstr(most=64),
+        "grant": bstr(least=1, most=64),
         "events": EVENTS,
         "desk_lost": array(HEAD, least=1),
         "device": bstr(),
@@ -109,14 +109,24 @@ def read(data: bytes, shape: Shape) -> dict[Key, Value]:
     return value
 
 
+def full_up(data: bytes) -> dict[Key, Value]:
+    """Read an up of a full message."""
+    return _spare_up(read(data, up))
+
+
+def full_down(data: bytes) -> dict[Key, Value]:
+    """Read a down of a full message."""
+    return _spare_down(read(data, DOWN))
+
+
 def short_up(data: bytes, stand: dict[str, bytes]) -> dict[Key, Value]:
     """Read an up of a short message (section 4.2), `stand` put in for what it leaves out."""
-    return _whole(data, UP_LEFT_OUT, stand, up)
+    return _spare_up(_whole(data, UP_LEFT_OUT, stand, up))
 
 
 def short_down(data: bytes, stand: dict[str, bytes]) -> dict[Key, Value]:
     """Read a down of a short message, `stand` put in for what it leaves out."""
-    return _whole(data, DOWN_LEFT_OUT, stand, DOWN)
+    return _spare_down(_whole(data, DOWN_LEFT_OUT, stand, DOWN))
 
 
 def _whole(
@@ -132,6 +142,30 @@ def _whole(
     whole.update(value)
     shape(whole)
     return whole
+
+
+def _spare_up(value: dict[Key, Value]) -> dict[Key, Value]:
+    """Leave out empty arrays that say the same as no member (section 12)."""
+    value = _without_empty(value, "blobs")
+    return value | {name: _block(value[name]) for name in ("events", "returned") if name in value}
+
+
+def _spare_down(value: dict[Key, Value]) -> dict[Key, Value]:
+    value = _without_empty(value, "wanted", "problems")
+    if "events" in value:
+        value["events"] = _block(value["events"])
+    history = value.get("history")
+    if isinstance(history, list):
+        value["history"] = [*history[:2], _block(history[2])]
+    return value
+
+
+def _block(events: Value) -> Value:
+    return _without_empty(events, "gone") if isinstance(events, dict) else events
+
+
+def _without_empty(value: dict[Key, Value], *names: str) -> dict[Key, Value]:
+    return {name: part for name, part in value.items() if name not in names or part != []}
 
 
 def _packed_size(events: Value) -> int:

@@ -9,13 +9,14 @@ from .refused import need, refuse
 Shape: TypeAlias = Callable[[Value], None]
 
 
-def bstr(size: int | None = None, most: int | None = None) -> Shape:
-    """Say: a byte string of `size`, or of at most `most` bytes."""
+def bstr(size: int | None = None, least: int = 0, most: int | None = None) -> Shape:
+    """Say: a byte string of `size`, or of `least` to `most` bytes."""
 
     def check(value: Value) -> None:
         if not isinstance(value, bytes):
             refuse("not a byte string")
         need(size is None or len(value) == size, "size")
+        need(len(value) >= least, "size")
         need(most is None or len(value) <= most, "size")
 
     return check

@@ -20,7 +20,6 @@ from . import (
     xwing,
 )
 from .refused import Refused
-from .shapes import Shape
 
 
 @dataclass(frozen=True)
@@ -48,10 +47,6 @@ def parse(text: str) -> Vector:
         keys[key] = value.removeprefix(" ")
     payload = bytes.fromhex("".join(body.split()))
     return Vector(keys, zlib.decompress(payload) if "compressed" in keys else payload)
-
-
-def _plaintext(shape: Shape) -> Callable[[Vector], bytes]:
-    return lambda v: cbor_strict.dumps(plaintext.read(v.payload, shape))
 
 
 def _short(v: Vector) -> bytes:
@@ -117,8 +112,8 @@ KINDS: dict[str, Callable[[Vector], bytes]] = {
     "message": lambda v: message.open_full(
         v.payload, v.keys["direction"], v.hex("sender"), v.hex("receiver-seed")
     ),
-    "up": _plaintext(plaintext.up),
-    "down": _plaintext(plaintext.DOWN),
+    "up": lambda v: cbor_strict.dumps(plaintext.full_up(v.payload)),
+    "down": lambda v: cbor_strict.dumps(plaintext.full_down(v.payload)),
     "session": _session,
     "short": _short,
     "short-up": _short_up,
