@@ -14,7 +14,7 @@ from msgspec import Struct
 from server.desk import Part
 from server.keys import ServerKeys
 from server.sessions import Session
-from wire import message, plaintext, statements
+from wire import message, plaintext, short_plaintext, statements
 from wire.block import EventsBlock, Gone, pack
 from wire.codec import CODECS
 from wire.keys import SealingPublicKey
@@ -67,7 +67,7 @@ def seal_in_session(
     """Return the short message that answers a short one; `iv` is 12 fresh random bytes."""
     down = _filled(answer, keys, codecs)
     return session.keys.seal_down(
-        plaintext.encode_short_down(down),
+        short_plaintext.encode_short_down(down),
         device_id=session.device_id,
         request_hash=down.re,
         iv=iv,

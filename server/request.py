@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 from server.judging import DETAIL_CHARS_MAX, Judged, judge_all
 from server.keys import ServerKeys
 from server.sessions import Session
-from wire import block, digests, message, plaintext
+from wire import block, digests, message, plaintext, short_plaintext
 from wire.codec import inflate
 from wire.digests import DayRow
 from wire.keys import VerifyKey
@@ -112,7 +112,7 @@ def open_in_session(body: bytes, envelope: ShortEnvelope, session: Session) -> R
     """
     try:
         opened = session.keys.open_up(envelope, device_id=session.device_id)
-        up = plaintext.decode_short_up(opened, session.standing)
+        up = short_plaintext.decode_short_up(opened, session.standing)
     except Malformed as error:
         raise malformed(error) from error
     return _read(body, up, session)

@@ -19,9 +19,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.keys import ServerKeys
 from server.store.tables import session
 from wire.limits import SESSION_REQUESTS_MAX, SESSION_S_MAX
-from wire.plaintext import Standing, Up
+from wire.plaintext import Up
 from wire.problems import Refusal
 from wire.short import IV_BYTES, SessionKeys
+from wire.short_plaintext import Standing
 
 _STORED = b"commune/server/session/1"
 

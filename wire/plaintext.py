@@ -3,11 +3,9 @@
 The fields are the members of the CDDL of docs/protocol.md section 4.3 (and 10), under the same
 names. A member that a later version adds is kept in `extra` and written again. Whatever `encode`
 returns, `decode` accepts: both go through the same readers, so nothing is sent that the other
-side would refuse. A short message leaves out what its session has already said (section 4.2);
-its readers are told that, and give the same `Up` and `Down`.
+side would refuse. What a short message leaves out of it is `wire.short_plaintext`'s to say.
 
-Reasons of `Malformed` beside those of CBOR: those of `wire.shape`, and version-unknown, too-large,
-member-unexpected.
+Reasons of `Malformed` beside those of CBOR: those of `wire.shape`, and version-unknown, too-large.
 """
 
 from collections.abc import Mapping
@@ -37,10 +35,6 @@ from wire.statements import SECRET_BYTES
 
 VERSION = 1
 SESSION_BYTES = 32
-UP_LEFT_OUT = frozenset({"v", "office", "journal", "desk", "boot", "session"})
-DOWN_LEFT_OUT = frozenset({"v", "re", "office", "journal", "desk", "session"})
-"""Members that a short message does not have (section 4.2)."""
-
 Verdict = Literal["ok", "gap", "fork", "unknown-journal", "quarantined", "revoked", "moved"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
@@ -146,15 +140,6 @@ class Down(Struct, frozen=True, kw_only=True):
     extra: Mapping[Key, Value] = {}
 
 
-class Standing(NamedTuple):
-    """What the full message that opened a session said for all of its short ones."""
-
-    office: bytes
-    journal: bytes
-    desk: bytes
-    boot: bytes
-
-
 class EnrolmentRequest(Struct, frozen=True, kw_only=True):
     """A new device shows its keys and the secret of its ticket (section 10)."""
 
@@ -181,7 +166,7 @@ def encode_up(up: Up) -> bytes:
         Malformed: a field that no receiver would accept; also TypeError and ValueError of CBOR.
     """
     members = _members(up)
-    _read_up(members)
+    read_up(members)
     return cbor.encode(members)
 
 
@@ -191,7 +176,7 @@ def decode_up(data: bytes) -> Up:
     Raises:
         Malformed: no deterministic CBOR, or not what section 4.3 says.
     """
-    return _read_up(cbor.decode(data))
+    return read_up(cbor.decode(data))
 
 
 def encode_down(down: Down) -> bytes:
@@ -201,7 +186,7 @@ def encode_down(down: Down) -> bytes:
         Malformed: a field that no receiver would accept; also TypeError and ValueError of CBOR.
     """
     members = _members(down)
-    _read_down(members)
+    read_down(members)
     return cbor.encode(members)
 
 
@@ -211,46 +196,7 @@ def decode_down(data: bytes) -> Down:
     Raises:
         Malformed: no deterministic CBOR, or not what section 4.3 says.
     """
-    return _read_down(cbor.decode(data))
-
-
-def encode_short_up(up: Up) -> bytes:
-    """Return the plaintext of an `up` in a short message: without what its session has said.
-
-    Raises:
-        Malformed: a field that no receiver would accept; also TypeError and ValueError of CBOR.
-    """
-    return _without(encode_up(up), UP_LEFT_OUT)
-
-
-def decode_short_up(data: bytes, standing: Standing) -> Up:
-    """Return the `up` in the plaintext of a short message of a session with this `standing`.
-
-    Raises:
-        Malformed: as `decode_up`, or member-unexpected: it repeats what its session has said.
-    """
-    members = _short(data, "up", UP_LEFT_OUT)
-    return _read_up(members | {"v": VERSION} | standing._asdict())
-
-
-def encode_short_down(down: Down) -> bytes:
-    """Return the plaintext of a `down` in a short message; the request it answers is its AAD.
-
-    Raises:
-        Malformed: a field that no receiver would accept; also TypeError and ValueError of CBOR.
-    """
-    return _without(encode_down(down), DOWN_LEFT_OUT)
-
-
-def decode_short_down(data: bytes, standing: Standing, re: bytes) -> Down:
-    """Return the `down` in the plaintext of a short message that answers the request `re`.
-
-    Raises:
-        Malformed: as `decode_down`, or member-unexpected: it repeats what its session has said.
-    """
-    members = _short(data, "down", DOWN_LEFT_OUT)
-    known = {"office": standing.office, "journal": standing.journal, "desk": standing.desk}
-    return _read_down(members | {"v": VERSION, "re": re} | known)
+    return read_down(cbor.decode(data))
 
 
 def encode_enrolment(request: EnrolmentRequest) -> bytes:
@@ -310,7 +256,8 @@ def _packed(value: object, path: str) -> bytes:
     return data
 
 
-def _read_up(value: object) -> Up:
+def read_up(value: object) -> Up:
+    """Read an `up` from its decoded members. Raises Malformed."""
     m = Members(value, "up")
     up = Up(
         v=_version(m),
@@ -344,7 +291,8 @@ def _read_up(value: object) -> Up:
     return up
 
 
-def _read_down(value: object) -> Down:
+def read_down(value: object) -> Down:
+    """Read a `down` from its decoded members. Raises Malformed."""
     m = Members(value, "down")
     return Down(
         v=_version(m),
@@ -392,15 +340,6 @@ def _read_enrolment(value: object) -> EnrolmentRequest:
     )
 
 
-def _short(data: bytes, path: str, left_out: frozenset[str]) -> dict[Key, Value]:
-    members = cbor.decode(data)
-    if not isinstance(members, dict):
-        raise Malformed("member-type", path)
-    if unexpected := left_out & members.keys():
-        raise Malformed("member-unexpected", f"{path}.{min(unexpected)}")
-    return members
-
-
 def _version(members: Members) -> int:
     version = members.take("v", uint)
     if version != VERSION:
@@ -424,13 +363,6 @@ def _members(value: Struct) -> dict[Key, Any]:
     if clash := extra.keys() & set(value.__struct_fields__):
         raise ValueError(f"extra holds known members: {clash}")
     return {**known, **extra}
-
-
-def _without(plaintext: bytes, left_out: frozenset[str]) -> bytes:
-    members = cbor.decode(plaintext)
-    if not isinstance(members, dict):
-        raise TypeError("a plaintext is a map")
-    return cbor.encode({name: each for name, each in members.items() if name not in left_out})
 
 
 def _says_nothing(field: object) -> bool:

@@ -60,7 +60,7 @@ class SessionKeys:
         Raises:
             Malformed: cannot-open - another session, another device, or changed bytes.
         """
-        return _open(self._up, envelope, _up_aad(device_id))
+        return self._open(self._up, envelope, _up_aad(device_id))
 
     def seal_down(
         self, plaintext: bytes, *, device_id: bytes, request_hash: bytes, iv: bytes
@@ -76,7 +76,16 @@ class SessionKeys:
         Raises:
             Malformed: cannot-open - another session, another request, or changed bytes.
         """
-        return _open(self._down, envelope, _down_aad(device_id, request_hash))
+        return self._open(self._down, envelope, _down_aad(device_id, request_hash))
+
+    def _open(self, key: AESGCM, envelope: "ShortEnvelope", external_aad: bytes) -> bytes:
+        if envelope.kid != self.kid:
+            raise Malformed("cannot-open", "of another session")
+        aad = cose.bound(envelope.protected, external_aad)
+        try:
+            return key.decrypt(envelope.iv, envelope.ciphertext, aad)
+        except InvalidTag as error:
+            raise Malformed("cannot-open") from error
 
     def __repr__(self) -> str:
         return f"SessionKeys({self.kid.hex()})"
@@ -133,12 +142,3 @@ def _seal(key: AESGCM, kid: bytes, plaintext: bytes, external_aad: bytes, iv: by
     protected = cose.protected_header(cose.A256GCM, kid)
     ciphertext = key.encrypt(iv, plaintext, cose.bound(protected, external_aad))
     return cose.encrypt0(protected, ciphertext, {cose.IV: iv})
-
-
-def _open(key: AESGCM, envelope: ShortEnvelope, external_aad: bytes) -> bytes:
-    try:
-        return key.decrypt(
-            envelope.iv, envelope.ciphertext, cose.bound(envelope.protected, external_aad)
-        )
-    except InvalidTag as error:
-        raise Malformed("cannot-open") from error

@@ -21,12 +21,13 @@ from dataclasses import dataclass
 from agent.keys import Enrolment
 from agent.sync import faults
 from agent.sync.transport import ExchangeError
-from wire import message, plaintext, statements
+from wire import message, plaintext, short_plaintext, statements
 from wire.block import ChainedEvent, unpack
 from wire.keys import VerifyKey
-from wire.plaintext import Down, Standing
+from wire.plaintext import Down
 from wire.problems import Malformed, Refusal
 from wire.short import SessionKeys, parse_short
+from wire.short_plaintext import Standing
 from wire.statements import DeviceRecord, Receipt, Revoked
 
 
@@ -40,6 +41,8 @@ class Answer:
     """Why the desk events cannot be read; None: they can, or there are none."""
     proof: bytes | None = None
     """The receipt statement, if it is the province's and says what the answer says."""
+    own: Sequence[ChainedEvent] = ()
+    """Events of this very journal, given back to a `fetch`."""
     revocation: bytes | None = None
     device_record: bytes | None = None
 
@@ -76,7 +79,7 @@ def open_short_answer(
     except Malformed as error:
         raise ExchangeError(faults.ANSWER_FORGED, _reason(error)) from error
     try:
-        down = plaintext.decode_short_down(opened, standing, request)
+        down = short_plaintext.decode_short_down(opened, standing, request)
     except Malformed as error:
         raise ExchangeError(faults.SERVER_ERROR, _reason(error)) from error
     return examine(down, enrolment)
@@ -91,6 +94,7 @@ def examine(down: Down, enrolment: Enrolment) -> Answer:
         desk,
         broken,
         proof=_proof(down, enrolment, key),
+        own=_own_events(down, enrolment),
         revocation=_revocation(down, enrolment, key),
         device_record=_device_record(down, enrolment, key),
     )
@@ -128,6 +132,17 @@ def _desk_events(down: Down) -> tuple[Sequence[ChainedEvent], str | None]:
         return unpack(down.events), None
     except (Malformed, Refusal) as error:
         return (), _reason(error)
+
+
+def _own_events(down: Down, enrolment: Enrolment) -> Sequence[ChainedEvent]:
+    """Return the events of this journal that were given back; what cannot be read is nothing."""
+    own = enrolment.identity.device_id, enrolment.identity.journal
+    if down.history is None or down.history[:2] != own:
+        return ()
+    try:
+        return unpack(down.history.events)
+    except (Malformed, Refusal):
+        return ()
 
 
 def _proof(down: Down, enrolment: Enrolment, key: VerifyKey) -> bytes | None:

@@ -22,8 +22,9 @@ from wire.block import EventsBlock, Gone, pack
 from wire.codec import CODECS, D1_CODEC, compress
 from wire.keys import SealingPublicKey
 from wire.limits import EVENTS_PACKED_BYTES_MAX
-from wire.plaintext import Standing, Up
+from wire.plaintext import Fetch, Up
 from wire.problems import Malformed
+from wire.short_plaintext import Standing, encode_short_up
 from wire.statements import HeadStatement
 
 OVERSHOOT = 2
@@ -38,18 +39,20 @@ class Extras:
 
     `mending`: turn of a stale answer, good only together with `was`. `introduce`: the province
     did not know the sender, so the device record goes along; either needs a full message.
+    `fetch`: number of the first own event that is wanted back, and nothing is sent meanwhile.
     `report` is JSON, `days` CBOR.
     """
 
     mending: bytes | None = None
     introduce: bool = False
+    fetch: int | None = None
     report: bytes | None = None
     days: bytes | None = None
 
     @property
     def full(self) -> bool:
         """Whether only a full message can say this."""
-        return self.mending is not None or self.introduce
+        return self.mending is not None or self.introduce or self.fetch is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +99,20 @@ class Builder:
             codecs=CODECS,
             report=_packed_report(extras.report),
             days=extras.days,
+            fetch=self._wanted(extras.fetch),
         )
         if envelope.session is not None:
-            text, device_id = plaintext.encode_short_up(up), self._enrolment.identity.device_id
+            text, device_id = encode_short_up(up), self._enrolment.identity.device_id
             sealed = envelope.session.seal_up(text, device_id=device_id, iv=envelope.iv)
         else:
             sealed = self._in_full(up, extras, envelope.offer)
         load = Load(packed.plain_bytes, packed.packed_bytes, up_bytes=len(sealed))
         last_seq = outgoing.start.seq + packed.count
         return Built(sealed, message.request_hash(sealed), load, last_seq, envelope)
+
+    def _wanted(self, first: int | None) -> Fetch | None:
+        identity = self._enrolment.identity
+        return None if first is None else Fetch(identity.device_id, identity.journal, first)
 
     def _in_full(self, up: Up, extras: Extras, offer: bytes | None) -> bytes:
         key = self._enrolment.device_key

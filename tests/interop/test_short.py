@@ -9,15 +9,15 @@ from tests.interop.decoder import cbor_strict, plaintext, seal, short
 from tests.interop.decoder.cbor_strict import Key, Value
 from tests.interop.decoder.refused import Refused
 from tests.interop.decoder.vectors import Vector, parse
-from wire.plaintext import (
+from wire.problems import Malformed
+from wire.short import SessionKeys, parse_short
+from wire.short_plaintext import (
     Standing,
     decode_short_down,
     decode_short_up,
     encode_short_down,
     encode_short_up,
 )
-from wire.problems import Malformed
-from wire.short import SessionKeys, parse_short
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 SESSION, DEVICE_ID, IV = b"\x51" * 32, b"\x52" * 32, b"\x53" * 12

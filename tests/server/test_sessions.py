@@ -18,11 +18,12 @@ from server.exchange import exchange
 from server.store.tables import session
 from tests.server.holdings import held
 from tests.server.province import Device, FakeClock, Seen, new_device, open_province
-from wire import plaintext
+from wire import short_plaintext
 from wire.limits import SESSION_REQUESTS_MAX, SESSION_S_MAX
-from wire.plaintext import Down, Standing, Up
+from wire.plaintext import Down, Up
 from wire.problems import Refusal
 from wire.short import SessionKeys, parse_short
+from wire.short_plaintext import Standing
 
 
 @dataclass
@@ -37,7 +38,7 @@ class Talk:
         return SessionKeys(self.secret)
 
     def seal(self, up: Up, keys: SessionKeys | None = None) -> bytes:
-        text = plaintext.encode_short_up(up)
+        text = short_plaintext.encode_short_up(up)
         iv = secrets.token_bytes(12)
         return (keys or self.keys).seal_up(text, device_id=self.device.device_id, iv=iv)
 
@@ -48,7 +49,7 @@ class Talk:
             parse_short(answer), device_id=device.device_id, request_hash=hashed
         )
         standing = Standing(device.office, device.journal, device.record.desk, device.boot)
-        return plaintext.decode_short_down(text, standing, hashed)
+        return short_plaintext.decode_short_down(text, standing, hashed)
 
     async def begin(self) -> Down:
         return await self.device.sync(session=self.secret)

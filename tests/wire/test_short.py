@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.wire.samples import DEVICE, STRANGER, a_down, an_up
-from wire import cbor, plaintext
+from wire import cbor, short_plaintext
 from wire.limits import MESSAGE_BYTES_MAX
-from wire.plaintext import Standing
 from wire.problems import Malformed
 from wire.short import SessionKeys, is_short, parse_short
+from wire.short_plaintext import Standing
 
 SESSION = bytes(range(32))
 KEYS = SessionKeys(SESSION)
@@ -78,6 +78,15 @@ def test_another_session_or_another_device_opens_nothing() -> None:
         read(seal(), SessionKeys(bytes(32)))
     with pytest.raises(Malformed, match="cannot-open"):
         read(seal(), device_id=STRANGER.key_id)
+
+
+def test_an_answer_under_another_name_is_refused_though_its_key_is_right() -> None:
+    aad = cbor.encode(["commune/short/1", "up", DEVICE.key_id, b""])
+    protected = cbor.encode({1: 3, 4: bytes(8)})
+    bound = cbor.encode(["Encrypt0", protected, aad])
+    body = AESGCM(hkdf("commune/session/1/up", 32)).encrypt(IV, b"hello", bound)
+    with pytest.raises(Malformed, match="cannot-open"):
+        read(cbor.encode([protected, {5: IV}, body], tag=16))
 
 
 def test_an_envelope_costs_48_bytes() -> None:
@@ -152,8 +161,8 @@ STANDING = Standing(an_up().office, an_up().journal, an_up().desk, an_up().boot)
 
 def test_a_short_up_leaves_out_what_its_session_said() -> None:
     up = an_up()
-    text = plaintext.encode_short_up(up)
-    assert plaintext.decode_short_up(text, STANDING) == up
+    text = short_plaintext.encode_short_up(up)
+    assert short_plaintext.decode_short_up(text, STANDING) == up
     said = cbor.decode(text)
     assert isinstance(said, dict)
     assert not said.keys() & {"v", "office", "journal", "desk", "boot", "session"}
@@ -161,38 +170,38 @@ def test_a_short_up_leaves_out_what_its_session_said() -> None:
 
 def test_a_short_down_leaves_out_what_binds_it_anyway() -> None:
     down = a_down()
-    text = plaintext.encode_short_down(down)
+    text = short_plaintext.encode_short_down(down)
     standing = Standing(down.office, down.journal, down.desk, bytes(8))
-    assert plaintext.decode_short_down(text, standing, down.re) == down
+    assert short_plaintext.decode_short_down(text, standing, down.re) == down
     said = cbor.decode(text)
     assert isinstance(said, dict)
     assert not said.keys() & {"v", "re", "office", "journal", "desk", "session"}
 
 
-@pytest.mark.parametrize("name", sorted(plaintext.UP_LEFT_OUT))
+@pytest.mark.parametrize("name", sorted(short_plaintext.UP_LEFT_OUT))
 def test_a_short_up_that_repeats_it_is_refused(name: str) -> None:
-    text = cbor.encode({**_members(plaintext.encode_short_up(an_up())), name: 1})
+    text = cbor.encode({**_members(short_plaintext.encode_short_up(an_up())), name: 1})
     with pytest.raises(Malformed, match=f"member-unexpected: up.{name}"):
-        plaintext.decode_short_up(text, STANDING)
+        short_plaintext.decode_short_up(text, STANDING)
 
 
-@pytest.mark.parametrize("name", sorted(plaintext.DOWN_LEFT_OUT))
+@pytest.mark.parametrize("name", sorted(short_plaintext.DOWN_LEFT_OUT))
 def test_a_short_down_that_repeats_it_is_refused(name: str) -> None:
-    text = cbor.encode({**_members(plaintext.encode_short_down(a_down())), name: 1})
+    text = cbor.encode({**_members(short_plaintext.encode_short_down(a_down())), name: 1})
     with pytest.raises(Malformed, match=f"member-unexpected: down.{name}"):
-        plaintext.decode_short_down(text, STANDING, bytes(32))
+        short_plaintext.decode_short_down(text, STANDING, bytes(32))
 
 
 def test_a_short_plaintext_is_a_map() -> None:
     with pytest.raises(Malformed, match="member-type: up"):
-        plaintext.decode_short_up(cbor.encode([]), STANDING)
+        short_plaintext.decode_short_up(cbor.encode([]), STANDING)
 
 
 def test_a_member_of_a_later_version_survives() -> None:
-    text = cbor.encode({**_members(plaintext.encode_short_up(an_up())), "mood": "good"})
-    up = plaintext.decode_short_up(text, STANDING)
+    text = cbor.encode({**_members(short_plaintext.encode_short_up(an_up())), "mood": "good"})
+    up = short_plaintext.decode_short_up(text, STANDING)
     assert up.extra == {"mood": "good"}
-    assert plaintext.encode_short_up(up) == text
+    assert short_plaintext.encode_short_up(up) == text
 
 
 def _members(text: bytes) -> dict[cbor.Key, cbor.Value]:

@@ -17,14 +17,15 @@ import msgspec
 
 from agent.journal import Identity
 from agent.keys import Enrolment
-from wire import chain, message, plaintext, statements
+from wire import chain, message, plaintext, short_plaintext, statements
 from wire.block import pack, unpack
 from wire.chain import Head
 from wire.event import Event, body_of
 from wire.event import encode as encode_event
 from wire.keys import SealingKey, SigningKey
-from wire.plaintext import Down, Standing, Up
+from wire.plaintext import Down, Up
 from wire.short import SessionKeys, is_short, parse_short
+from wire.short_plaintext import Standing
 from wire.statements import DeviceRecord, Province, Receipt, Revoked
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/vnd.commune.exchange+cose\r\n"
@@ -131,7 +132,7 @@ class FakeProvince:
     def _open_short(self, body: bytes) -> Up:
         envelope = parse_short(body)
         text = self.sessions[envelope.kid].open_up(envelope, device_id=self.device_id)
-        return plaintext.decode_short_up(text, self.standing)
+        return short_plaintext.decode_short_up(text, self.standing)
 
     def knows(self, body: bytes) -> bool:
         """Whether a short message is of a session that stands."""
@@ -155,7 +156,7 @@ class FakeProvince:
     def seal_short(self, down: Down, request: bytes) -> bytes:
         """Return a short answer to `request`."""
         return self.sessions[parse_short(request).kid].seal_down(
-            plaintext.encode_short_down(down),
+            short_plaintext.encode_short_down(down),
             device_id=self.device_id,
             request_hash=message.request_hash(request),
             iv=secrets.token_bytes(12),
