@@ -4,6 +4,7 @@ Pages, command line, devices and paper all come through here. A decision reads i
 transaction that records what it leads to; an answer exists only after that transaction is durable.
 """
 
+import asyncio
 import base64
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -25,9 +26,10 @@ from records.decide import decide
 from records.decision import Decision, NewEvent
 from records.moment import Moment, office_day
 from wire.event import Event, body_of, format_time
-from wire.limits import SALT_BYTES
+from wire.limits import RECOVERY_WAIT_S_MAX, SALT_BYTES
 from wire.problems import Refusal
 
+RECOVERING: Final = "journal-recovering"
 UNNAMED: Final = "device:socket"
 """Actor of a command from the socket that names none."""
 KEYS_SINCE: Final = "keys_since"
@@ -70,7 +72,13 @@ class Service:
         `actor` is who is signed in, or the device; without one the command's own counts.
         Raises Refusal with the code of whatever stood in the way; nothing is recorded then.
         """
-        return await self._journal.write(self._job(submission, actor, self._moment()))
+        while True:
+            await self._own_events_are_back()
+            try:
+                return await self._journal.write(self._job(submission, actor, self._moment()))
+            except Refusal as refusal:
+                if refusal.code != RECOVERING:
+                    raise
 
     async def submit_line(self, line: bytes, actor: str | None, key: str | None = None) -> Result:
         """Parse and submit one command as JSON; `key` counts when the command has none."""
@@ -111,11 +119,35 @@ class Service:
             for submission, (_, actor) in zip(parsed, items, strict=True)
             if isinstance(submission, Submission)
         ]
-        outcomes = iter(await self._journal.write_many(jobs))
+        outcomes = iter(await self._write_many(jobs))
         return [
             submission if isinstance(submission, Refusal) else _answer(next(outcomes))
             for submission in parsed
         ]
+
+    async def _write_many(
+        self, jobs: Sequence[Callable[[Transaction], Result]]
+    ) -> list[Result | Exception]:
+        while True:
+            await self._own_events_are_back()
+            outcomes = await self._journal.write_many(jobs)
+            if not any(_is_recovering(outcome) for outcome in outcomes):
+                return outcomes
+
+    async def _own_events_are_back(self) -> None:
+        """Wait while a restored journal gets its own events back; a minute at most, then go on.
+
+        Who goes on without them writes a branch of their own, which a person has to look at; but
+        a citizen stands at the counter, and the line may be gone for a week.
+        """
+        if not self._journal.marks.is_recovering:
+            return
+        try:
+            async with asyncio.timeout(RECOVERY_WAIT_S_MAX):
+                while (marks := self._journal.marks).is_recovering:
+                    await self._journal.wait_change(marks)
+        except TimeoutError:
+            await self._journal.write(_wait_no_longer)
 
     def _moment(self) -> Moment:
         return Moment(self._clock.now_ms(), self._clock.state())
@@ -219,6 +251,14 @@ def _repeated(decision: Decision) -> int:
 
 def _prune(transaction: Transaction, after: int) -> tuple[int | None, int]:
     return answered.prune(transaction.conn, transaction.now_ms, after)
+
+
+def _wait_no_longer(transaction: Transaction) -> None:
+    transaction.expect_back(0)
+
+
+def _is_recovering(outcome: Result | Exception) -> bool:
+    return isinstance(outcome, Refusal) and outcome.code == RECOVERING
 
 
 def _parse(line: bytes, today: date) -> Submission | Refusal:

@@ -34,6 +34,9 @@ class Marks(msgspec.Struct, frozen=True):
 
     `office` and `desk` are the `journal.no` of the open journals, 0 before enrolment. `latest_at`
     is the latest `at` that any event of the office journal bears, "" for none: clocks fall back.
+    `promised` is the number up to which the province holds own events that are not here: this file
+    was restored, and nothing new may follow before they are back (docs/protocol.md section 5).
+    It is not written down: a restart finds it out again.
     """
 
     pos: int = 0
@@ -46,6 +49,12 @@ class Marks(msgspec.Struct, frozen=True):
     desk: int = 0
     desk_head: Head = EMPTY
     desk_bytes: int = 0
+    promised: int = 0
+
+    @property
+    def is_recovering(self) -> bool:
+        """Whether own events are still on their way back."""
+        return self.promised > self.head.seq
 
 
 class Appended(NamedTuple):
@@ -97,9 +106,11 @@ class Transaction:
         """Append one event to the office journal and let the views follow.
 
         `body` is the value that `event.body` was made of, when the caller has it at hand.
-        Raises Refusal `not-enrolled` before there is a journal, and Malformed when the value
-        cannot be an event.
+        Raises Refusal `not-enrolled` before there is a journal, `journal-recovering` while own
+        events are on their way back, and Malformed when the value cannot be an event.
         """
+        if self.marks.is_recovering:
+            raise Refusal("journal-recovering")
         encode = wire_event.encode if body is None else wire_event.encode_typed
         return self.append_bytes(encode(event), event, body)
 
@@ -127,6 +138,7 @@ class Transaction:
             marks.desk,
             marks.desk_head,
             marks.desk_bytes,
+            marks.promised,
         )
         place = Appended(pos, head.seq, head.hash)
         if event is None:
@@ -135,6 +147,35 @@ class Transaction:
             entry = Entry(pos, marks.office, "office", head.seq, head.hash, event, body)
             self._projector.apply(self.conn, entry)
         return place
+
+    def append_given_back(self, events: Sequence[ChainedEvent]) -> int:
+        """Append own events that the province gave back; return how many were news.
+
+        Raises Refusal `fork` when they do not lead on from the head: then this file has written
+        something else meanwhile.
+        """
+        news = [item for item in events if item.seq > self.head.seq]
+        for item in news:
+            if (
+                item.seq != self.head.seq + 1
+                or chain.link(self.head.hash, item.digest) != item.hash
+            ):
+                raise Refusal("fork", f"office {item.seq}")
+            if item.event is None:
+                self._append_gone(item)
+            else:
+                self.append_bytes(item.event, _readable(item.event))
+        return len(news)
+
+    def expect_back(self, seq: int) -> None:
+        """Let nothing new follow before own events up to `seq` are here; 0: wait no longer."""
+        self.marks = msgspec.structs.replace(self.marks, promised=seq)
+
+    def _append_gone(self, item: ChainedEvent) -> None:
+        marks, pos = self.marks, self.marks.pos + 1
+        self.conn.execute(INSERT_EVENT, (pos, marks.office, item.seq, item.hash, None))
+        self._note_gone(pos, item)
+        self.marks = msgspec.structs.replace(marks, pos=pos, head=Head(item.seq, item.hash))
 
     def append_desk(self, events: Sequence[ChainedEvent]) -> list[Appended]:
         """Append events of the desk journal that follow its head; ones held already are passed.
@@ -269,6 +310,13 @@ class Transaction:
     def set_meta(self, key: str, value: str | int | bytes) -> None:
         """Keep `value` under `key` in this transaction."""
         set_meta(self.conn, key, value)
+
+
+def _readable(data: bytes) -> Event | None:
+    try:
+        return wire_event.decode(data)
+    except Malformed:
+        return None  # poison stays chained; `append_bytes` names it
 
 
 def get_meta(conn: Connection, key: str) -> Any:

@@ -74,8 +74,9 @@ ANSWER_FORGED = Fault("answer-forged", "captive-portal", ends_session=True)
 ANSWER_FOREIGN = Fault("answer-foreign", "captive-portal", ends_session=True)
 """The province's own words, but to another request, journal or office: an old answer replayed."""
 
-DEVICE_RESTORED = Fault("device-restored", "online", holds=True)
-"""The receipt lies beyond the own head: the province knows more of this journal than we do."""
+DEVICE_RESTORED = Fault("device-restored", "online", at_once=True, holds=True)
+"""The receipt lies beyond the own head: the province knows more of this journal than we do, and
+gives it back in answer to the next message."""
 MEMORY_STALE = Fault("device-restored", "online", at_once=True)
 """`stale` (docs/protocol.md section 6): the province heard something newer from this key."""
 RECEIPT_STUCK = Fault("receipt-stuck", "online")

@@ -21,6 +21,7 @@ from agent.sync.pacing import Load
 from wire.block import ChainedEvent
 from wire.chain import Head
 from wire.plaintext import Down
+from wire.problems import Refusal
 
 PROBLEMS_MAX = 1_000
 """Problems taken from one answer; a province that names more will name them again."""
@@ -60,6 +61,8 @@ class Applied:
     held: Head
     progress: bool
     desk_more: bool
+    given_back: int = 0
+    """Own events that the province held and this journal did not: it had been restored."""
 
 
 def judge(down: Down, head: Head, hash_at: Callable[[int], bytes | None]) -> Judgement:
@@ -86,7 +89,9 @@ def apply(transaction: Transaction, answer: Answer, load: Load, before: Head) ->
     `before`: what the province was known to hold.
     """
     down = answer.down
+    given_back = _take_back(transaction, answer)
     judgement = judge(down, transaction.head, transaction.hash_at)
+    transaction.expect_back(_promised(judgement, down))
     if judgement.delivered is not None:
         transaction.set_delivered(judgement.delivered, transaction.now_ms)
     desk_before = transaction.desk_head
@@ -101,9 +106,28 @@ def apply(transaction: Transaction, answer: Answer, load: Load, before: Head) ->
         fault=judgement.fault,
         notice=faults.QUARANTINED if down.verdict == "quarantined" else None,
         held=held,
-        progress=held != before or desk_moved,
+        progress=held != before or desk_moved or given_back > 0,
         desk_more=desk_moved and down.desk_head.seq > transaction.desk_head.seq,
+        given_back=given_back,
     )
+
+
+def _take_back(transaction: Transaction, answer: Answer) -> int:
+    """Append the own events an answer gives back; return how many. 0 if they do not lead on."""
+    try:
+        return transaction.append_given_back(answer.own)
+    except Refusal:
+        return 0  # the receipt will not match either: that is judged, and shown, as a fork
+
+
+def _promised(judgement: Judgement, down: Down) -> int:
+    """Return up to where own events are to come back before anything new is written.
+
+    Those who hold nothing back for us, because a person has to decide first, promise nothing.
+    """
+    restored = judgement.fault is faults.DEVICE_RESTORED
+    refused = any(problem.code == "not-yours" for problem in down.problems)
+    return down.receipt.seq if restored and not refused else 0
 
 
 def adopt(transaction: Transaction, answer: Answer) -> None:

@@ -15,6 +15,8 @@ from functools import partial
 from random import Random
 from typing import Any, TypeAlias, TypeVar
 
+import structlog
+
 from agent.clock import Clock
 from agent.journal import Journal
 from agent.keys import Enrolment
@@ -49,6 +51,8 @@ from agent.sync.signals import (
 )
 from agent.sync.transport import ExchangeError, Reply, Transport
 from wire.problems import Refusal
+
+_log = structlog.get_logger("agent")
 
 LISTEN_S = 0.5
 """How often the open request's connection is asked whether it heard anything."""
@@ -270,8 +274,8 @@ class Syncer:
                 unsent=self._unsent(),
                 # What was recorded after a message was built does not make it one in vain.
                 progress=applied.progress or built.load.plain_bytes == 0,
-                more=applied.desk_more or (self._days_wanted and told.days is None),
-                fault=applied.fault,
+                more=self._wants_more(applied, told),
+                fault=None if applied.given_back else applied.fault,
                 notice=applied.notice,
                 next_after_s=answer.down.next_after,
             )
@@ -288,7 +292,13 @@ class Syncer:
         down = answer.down
         self._held = applied.held
         self._days_wanted = down.want_days
-        self._extras = Extras(mending=down.turn if down.stale else None)
+        restored = applied.fault is faults.DEVICE_RESTORED
+        self._extras = Extras(
+            mending=down.turn if down.stale else None,
+            fetch=self._journal.head.seq + 1 if restored else None,
+        )
+        if applied.given_back:
+            _log.warning("own events came back", count=applied.given_back)
         if not down.stale:
             self._reporter.acknowledged(told)
 
@@ -305,6 +315,11 @@ class Syncer:
         self._feed(Failed(request, error.fault, load, error.retry_after_s))
 
     # --- small things --------------------------------------------------------------------------
+
+    def _wants_more(self, applied: Applied, told: Told) -> bool:
+        """Whether something is left that only another exchange brings."""
+        days = self._days_wanted and told.days is None
+        return applied.desk_more or applied.given_back > 0 or days
 
     def _unsent(self) -> bool:
         return self._journal.head.seq > self._held.seq

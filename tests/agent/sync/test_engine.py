@@ -287,7 +287,7 @@ def test_sync_now_while_a_request_is_open_survives_its_failure() -> None:
     assert not sends(it.handle(failed(it, faults.CUT), 3))
 
 
-@pytest.mark.parametrize("fault", [faults.GAP, faults.UNKNOWN_JOURNAL])
+@pytest.mark.parametrize("fault", [faults.GAP, faults.UNKNOWN_JOURNAL, faults.DEVICE_RESTORED])
 def test_a_gap_is_sent_again_at_once_and_the_third_time_held(fault: Fault) -> None:
     it = engine(unsent=True)
     assert sends(it.handle(answered(it, unsent=True, fault=fault), 0))
@@ -298,7 +298,7 @@ def test_a_gap_is_sent_again_at_once_and_the_third_time_held(fault: Fault) -> No
     assert WaitUntil(None) in effects
 
 
-@pytest.mark.parametrize("fault", [faults.FORK, faults.RECEIPT_WRONG, faults.DEVICE_RESTORED])
+@pytest.mark.parametrize("fault", [faults.FORK, faults.RECEIPT_WRONG])
 def test_a_fork_is_tried_three_times_and_then_held(fault: Fault) -> None:
     it = engine(unsent=True)
     for _ in range(2):
