@@ -23,6 +23,7 @@ from agent.keys import Enrolment
 from agent.machine import box_of
 from agent.status import StatusBoard
 from agent.sync import faults
+from agent.sync.builder import Builder
 from agent.sync.first import adopt_first_answer
 from agent.sync.http import HttpTransport
 from agent.sync.pacing import Pacing
@@ -32,6 +33,8 @@ from agent.sync.retry import Delays
 from agent.sync.shell import Syncer
 from agent.sync.signals import Show
 from agent.sync.tls import client_context
+from agent.sync.usb import Carrier, Exported, Fate
+from wire.problems import Refusal
 
 _log = structlog.get_logger("agent")
 
@@ -56,6 +59,20 @@ class Line:
         self._config, self._journal = config, journal
         self._clock, self._board, self._fresh_bytes = clock, board, fresh_bytes
         self._syncer: Syncer | None = None
+        self._carrier: Carrier | None = None
+
+    async def export(self, after: int | None) -> Exported:
+        """Make the next message for a stick. Raises Refusal `not-enrolled`, and as `Carrier`."""
+        return await self._by_stick().export(after)
+
+    async def take_answer(self, body: bytes) -> Fate:
+        """Take an answer from a stick. Raises Refusal `not-enrolled`, and as `Carrier`."""
+        return await self._by_stick().take(body)
+
+    def _by_stick(self) -> Carrier:
+        if self._carrier is None:
+            raise Refusal("not-enrolled")
+        return self._carrier
 
     def sync_now(self) -> None:
         """Try at once; before enrolment there is nothing to try."""
@@ -75,6 +92,7 @@ class Line:
         if answer is not None:
             await adopt_first_answer(self._journal, enrolment, answer)
         self._board.update(line="offline")
+        self._carrier = self._carried(enrolment, figures)
         attempt = 0
         while True:
             attempt += 1
@@ -92,6 +110,14 @@ class Line:
         finally:
             self._syncer = None
 
+    def _carried(self, enrolment: Enrolment, figures: Figures) -> Carrier:
+        builder = Builder(enrolment, self._box(enrolment), self._clock)
+        reporter = OfficeReporter(figures.collect, self._clock.mono_ms)
+        return Carrier(self._journal, enrolment, builder, reporter)
+
+    def _box(self, enrolment: Enrolment) -> bytes:
+        return box_of(enrolment.identity.device_id, self._config.data_dir)
+
     def _made(self, enrolment: Enrolment, figures: Figures) -> Syncer:
         transport = HttpTransport(self._config.province.url, tls=tls_of(self._config))
         random = Random()  # noqa: S311 - jitter, not secrets
@@ -99,7 +125,7 @@ class Line:
             self._journal,
             enrolment,
             transport,
-            box=box_of(enrolment.identity.device_id, self._config.data_dir),
+            box=self._box(enrolment),
             clock=self._clock,
             random=random,
             show=self._show,

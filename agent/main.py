@@ -291,6 +291,8 @@ class Daemon:
             sync_report=self.figures.sync_report,
             rebuild=self.rebuild,
             backup=self.backup,
+            export=self.line.export,
+            take_answer=self.line.take_answer,
         )
 
     def _device_shapes(self) -> Sequence[DeviceShape]:

@@ -12,11 +12,13 @@ import msgspec
 from agent.cli.tree import Context
 from agent.config import Config, ConfigInvalid, read
 from console.speech import EXIT_UNREACHABLE, EXIT_USAGE, Speech
-from wire.problems import ProblemDocument
+from wire.problems import ProblemDocument, Refusal
 
 T = TypeVar("T")
 
 ANSWER_S_MAX = 30
+REFUSED_FROM = 400
+"""HTTP statuses from here on are problem documents."""
 """A daemon that answers later than this is taken for absent."""
 
 
@@ -55,6 +57,13 @@ class Daemon:
         sent = msgspec.json.encode(body)
         return msgspec.json.decode(self._ask("POST", target, sent, timeout_s), type=kind)
 
+    def try_post(self, target: str, body: Any, kind: type[T], timeout_s: float = ANSWER_S_MAX) -> T:
+        """Do as `post`, but raise the Refusal of what is refused: others may still be taken."""
+        status, content = self._exchange("POST", target, msgspec.json.encode(body), timeout_s)
+        if status >= REFUSED_FROM:
+            raise Refusal(msgspec.json.decode(content, type=ProblemDocument).code)
+        return msgspec.json.decode(content, type=kind)
+
     def answers(self) -> bool:
         """Tell whether a daemon runs."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
@@ -67,6 +76,14 @@ class Daemon:
         return True
 
     def _ask(self, method: str, target: str, body: bytes | None, timeout_s: float) -> bytes:
+        status, content = self._exchange(method, target, body, timeout_s)
+        if status >= REFUSED_FROM:
+            self._speech.fail(msgspec.json.decode(content, type=ProblemDocument))
+        return content
+
+    def _exchange(
+        self, method: str, target: str, body: bytes | None, timeout_s: float
+    ) -> tuple[int, bytes]:
         connection = _UnixConnection(self._path, timeout_s)
         headers: dict[str, str] = {"accept-language": self._speech.lang}
         if body is not None:
@@ -81,9 +98,7 @@ class Daemon:
             absent(self._speech, self._path)
         finally:
             connection.close()
-        if answer.status >= 400:
-            self._speech.fail(msgspec.json.decode(content, type=ProblemDocument))
-        return content
+        return answer.status, content
 
     def _no_permission(self) -> NoReturn:
         no_permission(self._speech, self._path)

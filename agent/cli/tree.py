@@ -16,6 +16,8 @@ MODULES: Final = {
     "submit": "agent.cli.submit",
     "status": "agent.cli.status",
     "sync": "agent.cli.sync",
+    "export": "agent.cli.carrier",
+    "import": "agent.cli.carrier",
     "verify": "agent.cli.journal_file",
     "rebuild": "agent.cli.journal_file",
     "backup": "agent.cli.journal_file",

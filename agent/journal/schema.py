@@ -98,6 +98,14 @@ STEPS: Final[Sequence[Sequence[str]]] = (
              pos INTEGER
            ) STRICT, WITHOUT ROWID""",
     ),
+    (
+        # Messages that left on a stick and are not answered: each stays open, for weeks.
+        """CREATE TABLE exported(
+             request BLOB PRIMARY KEY,
+             made_ms INTEGER NOT NULL,
+             last_seq INTEGER NOT NULL
+           ) STRICT, WITHOUT ROWID""",
+    ),
 )
 
 VERSION: Final = len(STEPS)

@@ -112,6 +112,22 @@ def apply(transaction: Transaction, answer: Answer, load: Load, before: Head) ->
     )
 
 
+def apply_late(transaction: Transaction, answer: Answer) -> None:
+    """Take from an answer that is not to the newest message what can do no harm.
+
+    Its receipt may raise the delivered mark, never lower it; its desk events are appended; a
+    revocation counts if it is signed (docs/protocol.md section 5).
+    """
+    down = answer.down
+    judgement = judge(down, transaction.head, transaction.hash_at)
+    proven = judgement.delivered
+    if proven is not None and proven.seq > transaction.delivered.seq:
+        transaction.set_delivered(proven, transaction.now_ms)
+    _append_desk(transaction, answer)
+    if answer.revocation is not None:
+        transaction.set_meta(store.REVOKED, answer.revocation)
+
+
 def _take_back(transaction: Transaction, answer: Answer) -> int:
     """Append the own events an answer gives back; return how many. 0 if they do not lead on."""
     try:

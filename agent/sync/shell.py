@@ -206,6 +206,7 @@ class Syncer:
         began_ms = self._clock.mono_ms()
         load = Load()
         try:
+            await self._take_the_line()
             envelope = self._session.envelope(began_ms, full=self._extras.full)
             told = await self._tell(short=envelope.session is not None)
             built = await self._build(batch, told, envelope)
@@ -243,6 +244,16 @@ class Syncer:
     def _listen(self) -> None:
         if self._posting is not None:
             self._feed(Silence(self._posting[0], self._transport.silent_ms()))
+
+    async def _take_the_line(self) -> None:
+        """Note that the newest message is none on a stick; and what a stick brought meanwhile."""
+        if await self._journal.read(store.is_newest_exported):
+            try:
+                await self._journal.write(store.made_on_the_line)
+            except Refusal as refusal:
+                raise ExchangeError(_not_durable(refusal), "before sending") from refusal
+        if self._journal.delivered.seq > self._held.seq:
+            self._held = self._journal.delivered
 
     async def _tell(self, *, short: bool) -> Told:
         """Ask what is to be told; short messages carry a report only every so often."""

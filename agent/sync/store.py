@@ -10,6 +10,7 @@
 | `sync.pending` | 1 while an operator has not yet approved this device |
 | `sync.verdict` | the verdict of the last bound answer |
 | `sync.offset_ms` | province's clock minus ours, at the last bound answer |
+| `sync.newest_exported` | SHA-256 of the newest message made, while that is one on a stick |
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ DEVICE_RECORD = "sync.device_record"
 PENDING = "sync.pending"
 VERDICT = "sync.verdict"
 OFFSET_MS = "sync.offset_ms"
+NEWEST_EXPORTED = "sync.newest_exported"
 
 NO_TURN = bytes(TURN_BYTES)
 EXCHANGES_KEPT = 2_000
@@ -96,6 +98,16 @@ def _read_items(conn: Connection, office: int, after: int, plain_bytes: int) -> 
 def is_revoked(conn: Connection) -> bool:
     """Whether a bound answer once said that this device is revoked."""
     return get_meta(conn, REVOKED) is not None
+
+
+def is_newest_exported(conn: Connection) -> bool:
+    """Whether the newest message this device made left on a stick."""
+    return get_meta(conn, NEWEST_EXPORTED) is not None
+
+
+def made_on_the_line(transaction: Transaction) -> None:
+    """Note that a message goes over the network: no exported one is the newest any more."""
+    transaction.conn.execute("DELETE FROM meta WHERE key = ?", (NEWEST_EXPORTED,))
 
 
 def log_exchange(transaction: Transaction, load: Load, fault: Fault | None) -> None:

@@ -8,7 +8,7 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, ControllerRouterHandler
 
-from agent.web import api, login, management, openapi, pages
+from agent.web import api, carried, login, management, openapi, pages
 from agent.web.access import Guard
 from agent.web.answers import on_accident, on_http_exception, on_refusal
 from agent.web.commands import commands_route
@@ -41,6 +41,8 @@ ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (
     management.sync,
     management.rebuild,
     management.backup,
+    carried.export_message,
+    carried.take_answer,
     management.list_users,
     management.add_users,
     management.set_pin,

@@ -5,6 +5,9 @@ from typing import Final
 BODY_BYTES_MAX: Final = 64 << 10
 """Body of every other call: none of them says more than a few fields."""
 
+CARRIED_BYTES_MAX: Final = 3 << 20
+"""Body of an answer from a stick: a message of 2 MiB in base64."""
+
 PASSED_OVER_BYTES_MAX: Final = 32 << 20
 """So much of a command that is too large is read and dropped, so that its sender gets an answer."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Literal, Protocol, TypeVar
 
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
@@ -25,6 +25,20 @@ Given = NamedDependency[SkipValidation[T]]
 """A value that the application hands to a route; the framework need not look into it."""
 
 
+Fate = Literal["taken", "repeated", "foreign"]
+
+
+class Exported(Protocol):
+    """One sealed message for a stick."""
+
+    @property
+    def message(self) -> bytes: ...  # noqa: D102
+    @property
+    def last(self) -> int: ...  # noqa: D102
+    @property
+    def more(self) -> bool: ...  # noqa: D102
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """Everything the routes use.
@@ -32,6 +46,7 @@ class Parts:
     `office_code`: the agency code in reports.
     `random(n)`: n bytes nobody can foretell. `rebuild()`: builds the views anew, returns the
     number of events. `backup(path)`: copies the journal, returns the bytes written.
+    `export(after)` makes the next message for a stick, `take_answer(bytes)` takes one from it.
     """
 
     service: Service
@@ -48,6 +63,8 @@ class Parts:
     sync_report: Callable[[], Awaitable[SyncReport]]
     rebuild: Callable[[], Awaitable[int]]
     backup: Callable[[str], Awaitable[int]]
+    export: Callable[[int | None], Awaitable[Exported]]
+    take_answer: Callable[[bytes], Awaitable[Fate]]
     problems: Subscribers[ProblemItem] = field(default_factory=Subscribers)
     sessions: Sessions = field(init=False)
     backoff: LoginBackoff = field(init=False)

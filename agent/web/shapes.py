@@ -1,6 +1,6 @@
 """Shapes of the local API that are nobody else's: what the command line and the pages exchange."""
 
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -39,6 +39,34 @@ class SyncDone(Struct, frozen=True):
     delivered: int
     backlog: int
     blobs_waiting: int
+
+
+class ExportAsked(Struct, frozen=True, forbid_unknown_fields=True):
+    """The next message for a stick: with the events after number `after`, null: the first."""
+
+    after: int | None = None
+
+
+class ExportedMessage(Struct, frozen=True):
+    """One sealed message (base64); `last`: its last event; `more`: others wait behind it."""
+
+    message: bytes
+    last: int
+    more: bool
+
+
+class CarriedAnswer(Struct, frozen=True, forbid_unknown_fields=True):
+    """One file of a stick (base64) that may be an answer to this office."""
+
+    answer: bytes
+
+
+class AnswerTaken(Struct, frozen=True):
+    """What became of it: taken, repeated, or foreign (for another office)."""
+
+    fate: Literal["taken", "repeated", "foreign"]
+    delivered: int
+    backlog: int
 
 
 class Rebuilt(Struct, frozen=True):

@@ -22,6 +22,7 @@ MODULES: Final[Mapping[str, str]] = {
     "backup": "server.cli.checking",
     "offices": "server.cli.offices",
     "devices": "server.cli.devices",
+    "import": "server.cli.carrying",
     "publish": "server.cli.publish",
     "token": "server.cli.tokens",
     "user": "server.cli.users",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("wire", "records", "console", "agent", "server", "provisioning")
+PACKAGES = ("wire", "records", "carrier", "console", "agent", "server", "provisioning")
 
 # file that gets the line, line, words of the contract that must name it
 PLANTED = [
@@ -23,6 +23,7 @@ PLANTED = [
     ("agent/planted.py", "import provisioning", "nobody imports provisioning"),
     ("console/planted.py", "import records", "the console speaks"),
     ("console/planted.py", "import server", "the console speaks"),
+    ("carrier/planted.py", "import agent", "the carrier knows files"),
     ("provisioning/planted.py", "import agent.journal", "provisioning uses entry points"),
     ("provisioning/planted.py", "import agent.sync", "provisioning uses entry points"),
     ("agent/devices/planted.py", "import agent.journal", "devices know nothing"),

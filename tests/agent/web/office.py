@@ -15,13 +15,14 @@ from agent.journal import Journal
 from agent.service import Service
 from agent.views.projector import Views
 from agent.web.app import create_web
-from agent.web.parts import Parts
+from agent.web.parts import Exported, Fate, Parts
 from agent.web.readings import Readings
 from agent.web.serve import Listeners, serve
 from agent.web.shapes import DeviceShape
 from agent.web.sockets import listen_tcp, listen_unix
 from tests.agent.web.rooms import make_board, make_users
 from tests.agent.world import IDENTITY, KEY, PERSON_KEY, FakeClock, stock
+from wire.problems import Refusal
 
 HOSTNAME = "motcua.local"
 CLERK = ("lan.nt", "135790")
@@ -137,7 +138,19 @@ async def make_parts(
         sync_report=report,
         rebuild=rebuild,
         backup=backup,
+        export=never_export,
+        take_answer=never_take,
     )
+
+
+async def never_export(_after: int | None) -> Exported:
+    """An office that is not enrolled has nothing to put on a stick."""
+    raise Refusal("not-enrolled")
+
+
+async def never_take(_body: bytes) -> Fate:
+    """Nor to take from one."""
+    raise Refusal("not-enrolled")
 
 
 @contextlib.asynccontextmanager

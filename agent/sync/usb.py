@@ -1,0 +1,147 @@
+"""Messages that travel by stick (docs/protocol.md sections 5 and 8).
+
+The very messages of the line, always full. Each one that leaves is written down before it does and
+stays open until it is answered, for weeks. An answer counts like one to an open network request
+only if it answers the newest message this device has made at all; any other may only raise the
+delivered mark, append desk events, or bring a signed
+revocation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from agent.journal import Journal, Transaction
+from agent.journal.database import Connection
+from agent.keys import Enrolment
+from agent.sync import faults, receipts, store
+from agent.sync.answer import Answer, examine, open_down
+from agent.sync.builder import Builder, Built, Extras
+from agent.sync.pacing import LEVEL_SQUEEZE, SQUEEZED_PLAIN_BYTES_MAX, Batch, Load
+from agent.sync.report import Reporter, Told
+from agent.sync.session import Envelope
+from agent.sync.transport import ExchangeError
+from wire.chain import Head
+from wire.limits import EVENTS_PACKED_BYTES_MAX
+from wire.message import parse_full
+from wire.problems import Malformed, Refusal
+
+OPEN_MAX = 2_000
+"""Exported messages that stay open; beyond it the oldest are forgotten: they were sent anew."""
+BATCH = Batch(EVENTS_PACKED_BYTES_MAX, SQUEEZED_PLAIN_BYTES_MAX, LEVEL_SQUEEZE)
+
+Fate = Literal["taken", "repeated", "foreign"]
+"""What became of a file: it counted, it had counted before, or it is for another office."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """One message for a stick. `last`: the last event in it; `more`: events wait behind it."""
+
+    message: bytes
+    last: int
+    more: bool
+
+
+class Carrier:
+    """Makes messages for sticks and takes answers from them."""
+
+    def __init__(
+        self, journal: Journal, enrolment: Enrolment, builder: Builder, reporter: Reporter
+    ) -> None:
+        self._journal = journal
+        self._enrolment = enrolment
+        self._builder = builder
+        self._reporter = reporter
+
+    async def export(self, after: int | None) -> Exported:
+        """Return the message with the events after number `after` (None: after what is delivered).
+
+        It is open before this returns. Raises Refusal `field-invalid` when there is no such event,
+        and as `Journal.write`.
+        """
+        start = await self._start(after)
+        told = await self._reporter.tell(days=False) if after is None else Told()
+        query = partial(store.read_outgoing, start=start, plain_bytes=BATCH.plain_bytes)
+        outgoing = await self._journal.read(query)
+        extras = Extras(report=told.report)
+        work = partial(self._builder.build, outgoing, BATCH, extras, Envelope())
+        built = await asyncio.to_thread(work)
+        await self._journal.write(partial(_open, built=built))
+        return Exported(built.message, built.last_seq, built.last_seq < outgoing.head.seq)
+
+    async def take(self, body: bytes) -> Fate:
+        """Take an answer from a stick.
+
+        Raises Refusal: `answer-forged`, `answer-foreign` when it is neither the province's nor
+        to a message of this device, and as `Journal.write`.
+        """
+        if not self._is_for_us(body):
+            return "foreign"
+        try:
+            answer = await asyncio.to_thread(self._opened, body)
+        except ExchangeError as error:
+            raise Refusal(error.fault.code, error.detail) from error
+        return await self._journal.write(partial(_take, answer=answer))
+
+    async def _start(self, after: int | None) -> Head:
+        if after is None:
+            return self._journal.delivered
+        hash_ = await self._journal.read(partial(_hash_at, seq=after))
+        if hash_ is None:
+            raise Refusal("field-invalid", "after")
+        return Head(after, hash_)
+
+    def _is_for_us(self, body: bytes) -> bool:
+        """Whether the bytes are a message to this device; a carrier holds many offices'."""
+        try:
+            envelope = parse_full(body)
+        except Malformed as error:
+            raise Refusal("answer-forged", error.reason) from error
+        return envelope.receiver_kid == self._enrolment.sealing_key.kid
+
+    def _opened(self, body: bytes) -> Answer:
+        down, identity = open_down(body, self._enrolment), self._enrolment.identity
+        if (down.office, down.journal) != (identity.office_id, identity.journal):
+            raise ExchangeError(faults.ANSWER_FOREIGN, "office or journal")
+        return examine(down, self._enrolment)
+
+
+def _open(transaction: Transaction, built: Built) -> None:
+    conn = transaction.conn
+    conn.execute(
+        "INSERT INTO exported(request, made_ms, last_seq) VALUES (?, ?, ?)",
+        (built.request, transaction.now_ms, built.last_seq),
+    )
+    conn.execute(
+        "DELETE FROM exported WHERE request NOT IN"
+        " (SELECT request FROM exported ORDER BY made_ms DESC, last_seq DESC LIMIT ?)",
+        (OPEN_MAX,),
+    )
+    transaction.set_meta(store.NEWEST_EXPORTED, built.request)
+
+
+def _take(transaction: Transaction, answer: Answer) -> Fate:
+    conn, request = transaction.conn, answer.down.re
+    opened = conn.execute("SELECT 1 FROM exported WHERE request = ?", (request,)).fetchone()
+    if opened is None:
+        return "repeated"
+    if transaction.get_meta(store.NEWEST_EXPORTED) == request:
+        receipts.apply(transaction, answer, Load(), transaction.delivered)
+        transaction.expect_back(0)  # own events that come by stick are no matter of a minute
+    else:
+        receipts.apply_late(transaction, answer)
+    conn.execute("DELETE FROM exported WHERE request = ?", (request,))
+    return "taken"
+
+
+def _hash_at(conn: Connection, seq: int) -> bytes | None:
+    row = conn.execute(
+        "SELECT hash FROM event JOIN journal ON no = journal"
+        " WHERE side = 'office' AND state = 'open' AND seq = ?",
+        (seq,),
+    ).fetchone()
+    return row[0] if row else None
