@@ -35,8 +35,9 @@ async def status(parts: Given[Parts]) -> Response[bytes]:
 
 @get("/api/dossiers")
 async def dossiers(request: AnyRequest, office: Given[Office]) -> Response[bytes]:
-    """List dossiers, newest first, masked."""
-    return json_answer(await office.dossiers(queries.dossier_query(request)))
+    """List dossiers, newest first, masked; a search for a person's number is recorded."""
+    actor = caller_of(request.scope).actor
+    return json_answer(await office.dossiers(queries.dossier_query(request), actor=actor))
 
 
 @get("/api/dossiers/{ref:path}")

@@ -8,7 +8,7 @@ from litestar import Request
 from msgspec import Struct
 
 from agent.views.dossier_rows import CHANNEL_NO, STATE_NO
-from agent.views.lists import DossierQuery
+from agent.views.search import DossierQuery
 from agent.web.limits import LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX
 from agent.web.texts import TEXTS
 from wire.event import YEARS
