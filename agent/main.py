@@ -328,6 +328,7 @@ class Daemon:
             show=show,
             refused=refused,
             mark_key=derived(self.key, b"commune/opaque/1"),
+            today=lambda: service.today,
         )
 
     async def _last_visit(self, visitor: Visitor) -> Visit | None:
