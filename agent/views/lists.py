@@ -19,12 +19,14 @@ from agent.views.stored import StoredEvent
 from agent.views.visit_rows import LoadedVisit
 from records import present
 from records.catalogue import Procedure
+from records.office_events import VisitCheckedIn, VisitCheckedOut
 from records.present import (
     Delivery,
     DeliveryMark,
     DossierDetail,
     DossierItem,
     EventItem,
+    NamedVisitItem,
     VisitItem,
 )
 
@@ -40,6 +42,13 @@ class VisitList(msgspec.Struct, frozen=True):
     """A page of visits, newest first; `next` is None on the last one."""
 
     items: tuple[VisitItem, ...]
+    next: str | None
+
+
+class NamedVisitList(msgspec.Struct, frozen=True):
+    """A page of visits with identity numbers."""
+
+    items: tuple[NamedVisitItem, ...]
     next: str | None
 
 
@@ -132,6 +141,25 @@ def visit_page(
     loaded = (visit_rows.load(connection, no) for no in numbers[:limit])
     items = tuple(_visit_item(connection, found, marks) for found in loaded if found is not None)
     return VisitList(items, str(numbers[limit - 1]) if len(numbers) > limit else None)
+
+
+def named_visits(connection: Connection, page: VisitList) -> NamedVisitList:
+    """Return a page of visits with the identity numbers that were given at the door."""
+    items = tuple(
+        NamedVisitItem(**msgspec.structs.asdict(item), id_number=_id_number(connection, item.id))
+        for item in page.items
+    )
+    return NamedVisitList(items, page.next)
+
+
+def _id_number(connection: Connection, visit: str) -> str | None:
+    no = visit_rows.find(connection, visit)
+    loaded = None if no is None else visit_rows.load(connection, no)
+    first = None if loaded is None else stored.read(loaded.first)
+    body = None if first is None else first.body
+    if not isinstance(body, VisitCheckedIn | VisitCheckedOut) or body.visitor is None:
+        return None
+    return body.visitor.id_number
 
 
 class _Procedures:

@@ -9,7 +9,7 @@ from typing import Final
 from agent import lookup
 from agent.journal.database import Connection
 from agent.views import lists, reports, standing, visit_rows
-from agent.views.lists import DossierList, VisitList
+from agent.views.lists import DossierList, NamedVisitList, VisitList
 from agent.views.problems import ProblemList, problems
 from agent.views.search import DossierQuery, sought
 from agent.views.waiting import Waiting, WaitingCounts
@@ -17,6 +17,7 @@ from agent.web.parts import Parts
 from agent.web.queries import Period, VisitQuery
 from records.calendar import OFFICE_ZONE
 from records.desk_events import NoticePublished
+from records.fee_statistics import FeeStatistics, fee_statistics
 from records.moment import office_day, to_ms
 from records.office_events import PersonLookedUp
 from records.present import DossierDetail, DossierItem, VisitItem
@@ -91,10 +92,18 @@ class Office:
         await self._looked(PersonLookedUp(fields="all"), shown.id, actor)
         return await self._detail(shown.id, reveal=True)
 
-    async def visits(self, query: VisitQuery) -> VisitList:
-        """Return a page of visits."""
-        page = partial(lists.visit_page, day=query.on, limit=query.limit, after=query.after)
-        return await self._parts.journal.read(page)
+    async def visits(self, query: VisitQuery, *, actor: str | None) -> VisitList | NamedVisitList:
+        """Return a page of visits; with identity numbers, who took them is recorded first."""
+        find = partial(lists.visit_page, day=query.on, limit=query.limit, after=query.after)
+        page = await self._parts.journal.read(find)
+        if not query.with_id:
+            return page
+        named = await self._parts.journal.read(partial(lists.named_visits, page=page))
+        found = sum(item.id_number is not None for item in named.items)
+        if found:
+            seen = PersonLookedUp(fields="id_number", found=found, day=query.on)
+            await self._looked(seen, None, actor)
+        return named
 
     async def problems(self) -> ProblemList:
         """Return what a person should look at."""
@@ -132,6 +141,20 @@ class Office:
                 last_day=days.last,
                 now_ms=now_ms,
                 caps_of=lambda day: caps(orders, to_ms(_noon(day))),
+            )
+
+        return await self._parts.journal.read_apart(query)
+
+    async def fee_statistics(self, days: Period) -> FeeStatistics:
+        """Return what was paid on each day to each clerk."""
+        now_ms = self._parts.clock.now_ms()
+
+        def query(connection: Connection) -> FeeStatistics:
+            return fee_statistics(
+                reports.payments(connection),
+                first_day=days.first,
+                last_day=days.last,
+                now_ms=now_ms,
             )
 
         return await self._parts.journal.read_apart(query)

@@ -24,11 +24,12 @@ TEXT_CHARS_MAX: Final = 200
 
 
 class VisitQuery(Struct, frozen=True, kw_only=True):
-    """`/api/visits`: of one day, a page."""
+    """`/api/visits`: of one day, a page; `with_id` adds identity numbers, and is recorded."""
 
     on: date | None
     limit: int
     after: int | None
+    with_id: bool
 
 
 class ReadingQuery(Struct, frozen=True, kw_only=True):
@@ -118,11 +119,12 @@ def dossier_query(request: Request[Any, Any, Any]) -> DossierQuery:
 
 def visit_query(request: Request[Any, Any, Any]) -> VisitQuery:
     """Read the question of `/api/visits`. Raises Refusal with every wrong parameter."""
-    asked = Asked(request, "on", "limit", "after")
+    asked = Asked(request, "on", "limit", "after", "with_id")
     query = VisitQuery(
         on=asked.read("on", _day, None),
         limit=asked.number("limit", LIST_LIMIT_DEFAULT, 1, LIST_LIMIT_MAX),
         after=asked.number("after", 0, 1, NUMBER_MAX) or None,
+        with_id=asked.number("with_id", 0, 0, 1) == 1,
     )
     asked.done()
     return query
