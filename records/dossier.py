@@ -29,16 +29,8 @@ from records.office_events import (
     FeePaid,
     PostalMarked,
     ReturnChanged,
-    SupplementRequested,
 )
-from records.values import (
-    Applicant,
-    Channel,
-    Document,
-    Holder,
-    Proxy,
-    ReturnedBy,
-)
+from records.values import Applicant, Channel, Document, Holder, Proxy, ReturnedBy
 from wire.problems import Refusal
 
 Outcome = Literal["resolved", "refused", "stopped", "withdrawn"]
@@ -248,9 +240,7 @@ def _only_from(command: str, step: Step) -> Step:
     return guarded
 
 
-def _supplement_requested(
-    dossier: Dossier, _body: SupplementRequested | None, _at_ms: int
-) -> Dossier:
+def _supplement_requested(dossier: Dossier, _body: Any, _at_ms: int) -> Dossier:
     return replace(
         dossier,
         state="supplement_requested",
@@ -378,8 +368,7 @@ def _not_returned(dossier: Dossier) -> Dossier:
 
 def _reopened(dossier: Dossier) -> Dossier:
     """Return a dossier to work: how and when it had ended no longer holds."""
-    open_again = replace(dossier, outcome=None, ended_at_ms=None, immediate=False)
-    return _not_returned(open_again)
+    return _not_returned(replace(dossier, outcome=None, ended_at_ms=None, immediate=False))
 
 
 _CREATING = frozenset({"dossier.received", "dossier.assigned"})

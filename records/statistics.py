@@ -161,7 +161,7 @@ def told_on(
 
     Clocks go wrong: an event never counts as earlier than the one before it.
     """
-    if story is None:
+    if story is None or before is None:
         return History(
             office=office,
             procedure_code=after.procedure_code,
@@ -171,14 +171,13 @@ def told_on(
         )
     at_ms = max(told.at_ms, story.stands[-1].at_ms)
     supplements, returns, payments = story.supplements_at_ms, story.returns, story.payments
-    if before is not None:
-        if after.supplement_rounds > before.supplement_rounds:
-            supplements += (at_ms,)
-        if after.state == "returned" and before.state != "returned":
-            # The province need not say by which way; then it is the one that was wished for.
-            returns += ((at_ms, after.returned_by or after.return_channel),)
-        if after.fees_paid_vnd > before.fees_paid_vnd:
-            payments += ((at_ms, after.fees_paid_vnd - before.fees_paid_vnd),)
+    if after.supplement_rounds > before.supplement_rounds:
+        supplements += (at_ms,)
+    if after.state == "returned" and before.state != "returned":
+        # The province need not say by which way; then it is the one that was wished for.
+        returns += ((at_ms, after.returned_by or after.return_channel),)
+    if after.fees_paid_vnd > before.fees_paid_vnd:
+        payments += ((at_ms, after.fees_paid_vnd - before.fees_paid_vnd),)
     return History(
         office=office,
         procedure_code=after.procedure_code,
