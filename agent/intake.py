@@ -6,10 +6,12 @@ shown to the pages that wait for it; the form that is open at the scanner's coun
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from agent.devices.reading import Reading
 from records.cards import CitizenCard
@@ -17,6 +19,7 @@ from records.command_types import CheckIn, CheckOut, VisitorIn
 from records.moment import local
 from records.own_codes import Declaration, OwnCode
 from records.recognise import Recognised, recognise
+from records.validate import fitting
 from records.values import Symptom, VisitMethod
 from records.visits import Visit, passage
 from wire.problems import Refusal
@@ -34,11 +37,18 @@ class Arrival(Struct, frozen=True):
     symptoms: tuple[Symptom, ...] | None = None
 
 
-def arrival_of(found: Recognised, now_ms: int) -> Arrival | None:
-    """Say whom a scan names, or None when it names nobody.
+def arrival_of(found: Recognised, now_ms: int, today: date) -> Arrival | None:
+    """Say whom a scan names, or None when it names nobody. `today` bounds dates of birth.
 
     A declaration older than 24 h still names the person, but its symptoms are asked for again.
+    What a command may not hold is left out: the person stands at the door all the same.
     """
+    arrival = _arrival(found, now_ms)
+    visitor = None if arrival is None else fitting(arrival.visitor, today)
+    return None if arrival is None or visitor is None else replace(arrival, visitor=visitor)
+
+
+def _arrival(found: Recognised, now_ms: int) -> Arrival | None:
     match found:
         case CitizenCard():
             visitor = VisitorIn(
@@ -86,6 +96,7 @@ class Intake:
     last_visit: the newest visit of a person.
     show: puts the reading before the pages. refused: tells the clerks why a scan recorded nothing.
     mark_key: 32 bytes that mark unreadable codes, the same as the pages use.
+    today: the office's day, which bounds dates of birth.
     """
 
     submit: Callable[[bytes, str], Awaitable[object]]
@@ -93,6 +104,7 @@ class Intake:
     show: Callable[[Reading], None]
     refused: Callable[[Reading, Refusal], None]
     mark_key: bytes
+    today: Callable[[], date]
 
     async def take(self, reading: Reading) -> None:
         """Record what the reading means where its device stands, then show it."""
@@ -102,7 +114,7 @@ class Intake:
 
     async def _pass_the_door(self, reading: Reading) -> None:
         found = recognise(reading.value.text, key=self.mark_key)
-        arrival = arrival_of(found, reading.at_ms)
+        arrival = arrival_of(found, reading.at_ms, self.today())
         if arrival is None:
             return
         last = await self.last_visit(arrival.visitor)

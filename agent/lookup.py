@@ -1,25 +1,21 @@
-"""Looking at a person's data unmasked is itself recorded, before anything is shown."""
+"""Looking a person up is itself recorded, before anything is shown."""
 
-from typing import Final, Literal
-
-import msgspec
+from typing import Final
 
 from agent.clock import Clock, boot_mark
 from agent.journal import Journal, Transaction
+from records.office_events import PersonLookedUp
 from wire.event import Event, body_of, format_time
 
 KIND: Final = "person.looked_up"
 
 
-class PersonLookedUp(msgspec.Struct, frozen=True):
-    """Somebody saw the unmasked data of the subject."""
+async def record(
+    journal: Journal, clock: Clock, body: PersonLookedUp, *, subject: str | None, actor: str
+) -> None:
+    """Append who looked at what; returns when that is durable.
 
-    fields: Literal["all"] = "all"
-
-
-async def record(journal: Journal, clock: Clock, *, subject: str, actor: str) -> None:
-    """Append who looked at the dossier `subject` (its id); returns when that is durable.
-
+    `subject`: the id of the dossier looked at, None when there is none or more than dossiers.
     Raises Refusal when the journal cannot record: then nothing may be shown.
     """
     state = clock.state()
@@ -29,7 +25,6 @@ async def record(journal: Journal, clock: Clock, *, subject: str, actor: str) ->
         identity = transaction.identity
         marked = not trusted and identity is not None
         boot = boot_mark(clock, identity.device_id).hex() if marked and identity else None
-        body = PersonLookedUp()
         event = Event(
             kind=KIND,
             subject=subject,

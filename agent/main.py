@@ -17,10 +17,10 @@ import msgspec
 import structlog
 
 from agent import diary, keys, rounds
+from agent.attached import attached
 from agent.clock import SystemClock
 from agent.config import Config
-from agent.devices.drivers import PROFILES
-from agent.devices.line import DeviceConfig, Shell
+from agent.devices.line import Shell
 from agent.devices.manager import DeviceManager
 from agent.devices.reading import Reading
 from agent.enrolled import Line
@@ -193,7 +193,7 @@ class Daemon:
         service = Service(self.journal, self.views, self.clock, os.urandom, keys_since)
         parts = self._parts(service)
         intake = self._intake(service, parts)
-        self.manager = DeviceManager(self._device_configs(), self._shell(intake))
+        self.manager = DeviceManager(attached(self.config.devices), self._shell(intake))
         ready = asyncio.Event()
         door = serve(
             create_web(parts),
@@ -330,6 +330,7 @@ class Daemon:
             show=show,
             refused=refused,
             mark_key=derived(self.key, b"commune/opaque/1"),
+            today=lambda: service.today,
         )
 
     async def _last_visit(self, visitor: Visitor) -> Visit | None:
@@ -338,19 +339,6 @@ class Daemon:
             return None
         found = await self.journal.read(partial(visit_rows.last_of, person=person))
         return found.visit if found is not None else None
-
-    def _device_configs(self) -> list[DeviceConfig]:
-        return [
-            DeviceConfig(
-                name=device.name,
-                profile=PROFILES[device.driver],
-                port=device.port,
-                use=device.use,
-                counter=device.counter,
-            )
-            for device in self.config.devices
-            if device.driver in PROFILES
-        ]
 
     def _shell(self, intake: Intake) -> Shell:
         return Shell(

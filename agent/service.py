@@ -57,6 +57,11 @@ class Service:
         self._stamp = (-1, "")
 
     @property
+    def person_key(self) -> bytes:
+        """The office's secret under which people's numbers are found."""
+        return self._views.person_key
+
+    @property
     def today(self) -> date:
         """Today in office time: the clock's day, or the latest event's when that is later.
 

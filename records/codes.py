@@ -26,6 +26,7 @@ SERIAL_DIGITS_MAX: Final = 12
 _AGENCY: Final = r"[0-9A-Z](?:[0-9A-Z.]{0,33}[0-9A-Z])?"
 _AGENCY_RE: Final = re.compile(_AGENCY)
 _CODE_RE: Final = re.compile(rf"({_AGENCY})-([0-9]{{6}})-([0-9]{{4,12}})")
+_TAIL_RE: Final = re.compile(r"([0-9]{6})-([0-9]{1,12})")
 _PROCEDURE_RE: Final = re.compile(rf"([0-9]\.[0-9]{{6}})(?:[.\-_/]({_AGENCY}))?")
 _BOOK_RE: Final = re.compile(
     r"(?:(19[7-9][0-9]|2[01][0-9]{2})/)?([1-9][0-9]{0,3})/([1-9][0-9]{0,5})"
@@ -60,6 +61,13 @@ class BookRef(NamedTuple):
         return self.book if self.year is None else f"{self.year}/{self.volume}/{self.number}"
 
 
+class CodeTail(NamedTuple):
+    """What people read aloud of a dossier code: its day and its serial, without the issuer."""
+
+    day: date
+    serial: int
+
+
 class ProcedureCode(NamedTuple):
     """A procedure code: the eight national characters, and what a province put behind them."""
 
@@ -87,6 +95,13 @@ def parse_code(text: str) -> DossierCode | None:
         return None
     day = _day(found[2])
     return None if day is None else DossierCode(found[1], day, int(found[3]), len(found[3]))
+
+
+def parse_code_tail(text: str) -> CodeTail | None:
+    """Read `261121-0001`, the end of a dossier code; zeros before the serial may be left out."""
+    found = _TAIL_RE.fullmatch(_clean(text))
+    day = None if found is None else _day(found[1])
+    return None if found is None or day is None else CodeTail(day, int(found[2]))
 
 
 def format_code(prefix: str, day: date, serial: int, width: int = SERIAL_DIGITS_MIN) -> str:

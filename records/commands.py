@@ -5,6 +5,7 @@ that looks unusual, is walked slowly (`records.reading`), in order to name each 
 """
 
 import hashlib
+import re
 from collections.abc import Mapping
 from datetime import date
 from difflib import get_close_matches
@@ -26,6 +27,7 @@ from wire.problems import FieldError, Refusal
 
 _DECODER: "msgspec.json.Decoder[Command]" = msgspec.json.Decoder(Command)
 _encode = msgspec.json.Encoder().encode
+_BLANK_IN_TIME = re.compile(r"[0-9](?: |\\u0020)[0-9]{2}:")
 _QUOTES_OF_A_MEMBER = 4
 
 
@@ -70,8 +72,12 @@ def parse(line: bytes, *, today: date) -> Submission:
     normalised = _encode(bare)
     # A member that stands there twice is read as its last; then there are more quotes than kept.
     odd = line.count(b'"') != normalised.count(b'"') + spelt
-    if errors or (odd and repeats_a_name(text)):
-        raise _explained(text, today) or _refusal(errors)
+    # RFC 3339 writes T between date and time; the decoder takes a blank too.
+    blank = _BLANK_IN_TIME.search(text) is not None
+    if errors or blank or (odd and repeats_a_name(text)):
+        explained = _explained(text, today)
+        if explained is not None or errors:
+            raise explained or _refusal(errors)
     return Submission(bare, command.key, command.actor, hashlib.sha256(normalised).digest())
 
 

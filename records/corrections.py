@@ -17,6 +17,8 @@ _PARTS: Mapping[str, type[msgspec.Struct]] = {"applicant": ApplicantIn, "proxy":
 _OWN = ("sets", "summary", "note", "pages", "copies", "return_address")
 FEE_BEARING = frozenset({"pages", "copies"})
 """Corrections after which the fee is worked out anew."""
+IDENTITY = ("applicant.id_number", "applicant.id_kind")
+"""Corrections after which number and kind must still agree."""
 
 
 def _paths() -> Mapping[str, Any]:

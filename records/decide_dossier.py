@@ -24,7 +24,7 @@ from records.command_types import (
     SupplementDossier,
     WithdrawDossier,
 )
-from records.corrections import FEE_BEARING
+from records.corrections import FEE_BEARING, IDENTITY
 from records.decide_receive import (
     address_cautions,
     caution,
@@ -51,6 +51,7 @@ from records.office_events import (
     SupplementRequested,
 )
 from records.texts import TEXTS, wrong
+from records.validate import id_errors
 from wire.problems import FieldError, Refusal
 from wire.texts import Text
 
@@ -233,12 +234,15 @@ def _correct(command: CorrectDossier, case: Case) -> Struct:
         fee = None if procedure is None else fees.due_vnd(procedure.fee, pages, copies)
     body = DossierCorrected(set=command.set, reason=command.reason, fees_due_vnd=fee)
     try:
-        evolve(dossier, "dossier.corrected", body, case.now.now_ms)
+        after = evolve(dossier, "dossier.corrected", body, case.now.now_ms)
     except msgspec.ValidationError as incomplete:
         # Types were checked on the way in: what is left is a new proxy without name or paper.
         raise Refusal("field-invalid", errors=[wrong("set.proxy", "proxy_incomplete")]) from (
             incomplete
         )
+    named = [path for path in IDENTITY if path in command.set]
+    if named and (errors := id_errors(after.applicant, f"set.{named[0]}")):
+        raise Refusal("field-invalid", errors=errors)
     return body
 
 

@@ -1,5 +1,6 @@
 """Deciding about a dossier that comes in: its numbers, its due time, its fee."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 
 from msgspec import Struct
@@ -11,6 +12,7 @@ from records.codes import BookRef
 from records.command_types import DeclineDossier, PaperEntryIn, ReceiveDossier
 from records.decision import Caution, Decision, Facts, NewEvent
 from records.due import due_time
+from records.leases import LeaseWarning
 from records.moment import Moment, local, office_day, to_ms
 from records.office_events import DossierDeclined, DossierReceived
 from records.s10 import parse_item
@@ -49,6 +51,8 @@ def receive(command: ReceiveDossier, facts: Facts, now: Moment) -> Decision:
         raise Refusal(errors[0].code, errors=errors)
     days = _days(command.paper is not None, filed.date(), facts, now, cautions)
     numbers = _numbers(command.paper, procedure.field, days, facts, cautions)
+    if days.code is not None:
+        cautions += _code_cautions(numbers.code, facts.lease_warnings(now.today))
     cautions += _cautions(command, procedure, facts)
     body = DossierReceived(
         procedure_code=command.procedure_code,
@@ -220,16 +224,20 @@ def _numbers(
     if days.code is not None:
         offer = facts.number(days.code, field)
         code = None if offer is None else offer.code
-        cautions += [
-            caution(low.code, days=low.working_days_left, left=low.left_today)
-            for low in facts.lease_warnings(days.code)
-        ]
     if paper is not None:
         return Numbers(code, BookRef(days.book.year, paper.volume, paper.number))
     book = facts.book(days.book)
     if book is None:
         cautions.append(caution("book-missing"))
     return Numbers(code, book)
+
+
+def _code_cautions(code: str | None, warnings: Iterable[LeaseWarning]) -> list[Caution]:
+    """Say that no code could be given, and whether today's are about to run out."""
+    missing = [caution("code-missing")] if code is None else []
+    return missing + [
+        caution(low.code, days=low.working_days_left, left=low.left_today) for low in warnings
+    ]
 
 
 def _days(on_paper: bool, day: date, facts: Facts, now: Moment, cautions: list[Caution]) -> Days:

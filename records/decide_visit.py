@@ -11,11 +11,14 @@ from wire.problems import FieldError, Refusal
 
 
 def check_in(command: CheckIn, facts: Facts, now: Moment) -> Decision:
-    """Record that somebody comes in; the same person within 60 s gets the same answer again."""
+    """Record that somebody comes in; whoever is in since less than 60 s gets that answer again.
+
+    Whoever has left in between is coming in anew: they would stand inside and not be counted.
+    """
     last = _last(command.visitor, facts)
     cautions: list[Caution] = []
     if last is not None:
-        if is_repeat(last.visit.in_at_ms, now.now_ms):
+        if last.visit.is_inside and is_repeat(last.visit.in_at_ms, now.now_ms):
             return _repeat(last)
         if is_inside_today(last.visit, now.now_ms) and last.visit.in_at_ms is not None:
             came = local(last.visit.in_at_ms).strftime("%H:%M")

@@ -29,16 +29,8 @@ from records.office_events import (
     FeePaid,
     PostalMarked,
     ReturnChanged,
-    SupplementRequested,
 )
-from records.values import (
-    Applicant,
-    Channel,
-    Document,
-    Holder,
-    Proxy,
-    ReturnedBy,
-)
+from records.values import Applicant, Channel, Document, Holder, Proxy, ReturnedBy
 from wire.problems import Refusal
 
 Outcome = Literal["resolved", "refused", "stopped", "withdrawn"]
@@ -248,7 +240,7 @@ def _only_from(command: str, step: Step) -> Step:
     return guarded
 
 
-def _supplement_requested(dossier: Dossier, _body: SupplementRequested, _at_ms: int) -> Dossier:
+def _supplement_requested(dossier: Dossier, _body: Any, _at_ms: int) -> Dossier:
     return replace(
         dossier,
         state="supplement_requested",
@@ -351,14 +343,32 @@ def _progressed(dossier: Dossier, body: DossierProgressed, at_ms: int) -> Dossie
 def _set_state(dossier: Dossier, state: State, at_ms: int) -> Dossier:
     match state:
         case "resolved" | "refused" | "stopped" | "withdrawn":
-            return _end(dossier, state, at_ms)
+            return _end(_not_returned(dossier), state, at_ms)
         case "supplement_requested":
             before = dossier.state if dossier.state in WORKED_ON else "forwarded"
-            return replace(dossier, state=state, before=before, due_at_ms=None)
+            return _supplement_requested(replace(_reopened(dossier), state=before), None, at_ms)
+        case "in_post":
+            ended = _not_returned(_with_result(dossier, at_ms))
+            return replace(ended, state=state, before=ended.outcome, returned_by="postal")
         case "returned":
-            return replace(dossier, state=state, returned_at_ms=at_ms)
+            ended = _with_result(dossier, at_ms)
+            return replace(ended, state=state, before=None, returned_at_ms=at_ms)
         case _:
-            return replace(dossier, state=state)
+            return replace(_reopened(dossier), state=state, before=None)
+
+
+def _with_result(dossier: Dossier, at_ms: int) -> Dossier:
+    """Let a result that is given back, or on its way, be there: nobody may have said so before."""
+    return dossier if dossier.outcome is not None else _end(dossier, "resolved", at_ms)
+
+
+def _not_returned(dossier: Dossier) -> Dossier:
+    return replace(dossier, returned_at_ms=None, returned_by=None)
+
+
+def _reopened(dossier: Dossier) -> Dossier:
+    """Return a dossier to work: how and when it had ended no longer holds."""
+    return _not_returned(replace(dossier, outcome=None, ended_at_ms=None, immediate=False))
 
 
 _CREATING = frozenset({"dossier.received", "dossier.assigned"})

@@ -147,14 +147,15 @@ def lease_warnings(
 ) -> tuple[LeaseWarning, ...]:
     """Warn when the last leased day is two working days off or less, or too little is left today.
 
-    `busiest` is what the busiest of the last ten days took; less left today than that warns.
+    `busiest` is what the busiest of the last ten days took; less left today than that warns, and
+    so does nothing left, however quiet those days were.
     """
     until = leased_until(leases, journal=journal, today=today, calendar=calendar)
     days = 0 if until is None else calendar.working_days_between(today, until)
     found: list[LeaseWarning] = []
     if days <= WARN_WORKING_DAYS_MAX:
         found.append(LeaseWarning("lease-ending", days, left_today))
-    if left_today < busiest:
+    if left_today < max(busiest, 1):
         found.append(LeaseWarning("lease-low", days, left_today))
     return tuple(found)
 

@@ -5,7 +5,7 @@ The names of procedures and places are not repeated: code and version are enough
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from types import MappingProxyType
 from typing import Literal
 
@@ -201,6 +201,19 @@ class VisitEnded(Struct, frozen=True, kw_only=True, omit_defaults=True):
     out_at: datetime
 
 
+class PersonLookedUp(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody saw a person's data, or asked for a person by number.
+
+    `fields`: `all`, the subject unmasked; `number`, dossiers found by a whole number, masked, of
+    which the subject is the newest; `id_number`, the identity numbers of the visitors of `day`.
+    `found`: how many records that showed. The number asked for is never written down.
+    """
+
+    fields: Literal["all", "number", "id_number"]
+    found: int | None = None
+    day: date | None = None
+
+
 OFFICE_BODIES: Mapping[str, type[Struct]] = MappingProxyType(
     {
         "dossier.received": DossierReceived,
@@ -221,6 +234,7 @@ OFFICE_BODIES: Mapping[str, type[Struct]] = MappingProxyType(
         "visit.checked_in": VisitCheckedIn,
         "visit.checked_out": VisitCheckedOut,
         "visit.ended": VisitEnded,
+        "person.looked_up": PersonLookedUp,
     }
 )
 """Every kind an office writes, and the type of its body."""

@@ -21,6 +21,7 @@ from msgspec import Struct
 from records.calendar import OFFICE_ZONE
 from records.cards import SCAN_CHARS_MAX, field_text, is_clean
 from records.codes import BookRef, DossierCode, parse_book_ref, parse_code
+from records.person_numbers import is_person_id, spelt_id
 from records.values import Symptom
 
 OwnKind = Literal["V", "A", "S", "T", "B"]
@@ -35,7 +36,6 @@ _DOSSIER_PREFIX: Final = "CM1.D."
 _DECLARATION_PREFIX: Final = "CMP1|"
 _MADE_AT_RE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}")
 _PHONE_RE: Final = re.compile(r"\+?[0-9]{8,15}")
-_ID_RE: Final = re.compile(r"[0-9A-Za-z]{6,20}")
 _SYMPTOMS: Final[dict[str, Symptom]] = {
     **{name: name for name in get_args(Symptom)},
     **{name[0]: name for name in get_args(Symptom)},
@@ -114,10 +114,11 @@ def parse_declaration(text: str) -> Declaration | None:
         return None
     _, name, phone, number, symptoms, made_at = fields
     phone = re.sub(r"[ .()-]", "", phone)
+    number = spelt_id(number)
     return Declaration(
         full_name=name,
         phone=phone if _PHONE_RE.fullmatch(phone) else None,
-        id_number=number if _ID_RE.fullmatch(number) else None,
+        id_number=number if is_person_id(number) else None,
         symptoms=_symptoms(symptoms),
         made_at=_made_at(made_at),
     )

@@ -129,6 +129,12 @@ class VisitItem(Struct, frozen=True, kw_only=True):
     delivery: Delivery
 
 
+class NamedVisitItem(VisitItem, frozen=True, kw_only=True):
+    """A visit with its visitor's identity number; whoever gives it out records that."""
+
+    id_number: str | None
+
+
 class ProblemItem(Struct, frozen=True, kw_only=True):
     """Something a person should know, or do something about."""
 

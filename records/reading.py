@@ -19,6 +19,8 @@ from msgspec import Meta, inspect
 from records.texts import wrong
 from wire.problems import FieldError
 
+DIGITS_MAX = 100
+"""Digits of a whole number that are looked at: far above 64 bits, far below what Python reads."""
 AwareTime = Annotated[datetime, Meta(tz=True)]
 
 
@@ -36,7 +38,7 @@ def parse_json(text: str, depth_max: int) -> Any:
         RecursionError: it is nested deeper than `depth_max`.
         ValueError: it is no JSON; NaN and infinities are none (RFC 8259 section 6).
     """
-    value = json.loads(text, object_pairs_hook=_object, parse_constant=_no_number)
+    value = json.loads(text, object_pairs_hook=_object, parse_int=_whole, parse_constant=_no_number)
     _check_depth(value, depth_max)
     return value
 
@@ -48,7 +50,7 @@ def repeats_a_name(text: str) -> bool:
     def look(pairs: list[tuple[str, Any]]) -> None:
         found.append(len({name for name, _ in pairs}) < len(pairs))
 
-    json.loads(text, object_pairs_hook=look)
+    json.loads(text, object_pairs_hook=look, parse_int=_whole)
     return any(found)
 
 
@@ -60,6 +62,11 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     repeating = Repeating(found)
     repeating.repeated = tuple(dict.fromkeys(name for name in names if names.count(name) > 1))
     return repeating
+
+
+def _whole(digits: str) -> int:
+    """Read a whole number; one of thousands of digits is as far out of range as it can be told."""
+    return int(digits[:DIGITS_MAX])
 
 
 def _no_number(name: str) -> NoReturn:
@@ -253,7 +260,7 @@ def _leaf_error(value: Any, info: inspect.Type, path: str) -> FieldError | None:
         case inspect.DateType():
             return None if _converts(value, date) else wrong(path, "not_day")
         case inspect.DateTimeType():
-            return None if _converts(value, AwareTime) else wrong(path, "not_time")
+            return None if _is_time(value) else wrong(path, "not_time")
         case _:
             return wrong(path, "unreadable")
 
@@ -277,6 +284,11 @@ def _range_error(
     if (low is not None and value < low) or (high is not None and value > high):
         return wrong(path, "out_of_range", min=low, max=high)
     return None
+
+
+def _is_time(value: Any) -> bool:
+    """Tell whether this is RFC 3339 with an offset; msgspec takes a blank for the T too."""
+    return _converts(value, AwareTime) and value[10:11] in {"T", "t"}
 
 
 def _converts(value: Any, kind: Any) -> bool:

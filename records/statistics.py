@@ -6,9 +6,12 @@ province. In every row, and in the totals:
     carried_in + received
         = resolved_* + refused + withdrawn + stopped + pending_* + waiting_for_papers
 
-because a dossier is looked at twice, as the period begins and as it ends, and counts once each
-side of the sum. A dossier has ended when it is neither worked on nor waiting for papers; the
-giving back of its result is counted apart.
+because a dossier counts once each side of the sum for each time it is open in the period: it was
+open before or came in, and it ended or is open still. A dossier has ended when it is neither worked
+on nor waiting for papers; how it ended first is what counts, so that a period that was reported
+stays as it was. One that the province sets back to work comes in anew that day
+(docs/adr/0017-reopened-dossiers.md). The giving back of its result is counted apart, once it is in
+somebody's hands: what is in the post is not given back yet.
 """
 
 from bisect import bisect_left
@@ -25,7 +28,6 @@ from records.desk_events import State
 from records.dossier import BY_POST, OPEN, Dossier, Outcome, evolve
 from records.due import is_overdue, lateness
 from records.moment import local, to_ms
-from records.office_events import DossierReturned, FeePaid, SupplementRequested
 from records.values import Channel, ReturnedBy
 
 Group = Literal["office", "field", "procedure", "channel", "month"]
@@ -159,7 +161,7 @@ def told_on(
 
     Clocks go wrong: an event never counts as earlier than the one before it.
     """
-    if story is None:
+    if story is None or before is None:
         return History(
             office=office,
             procedure_code=after.procedure_code,
@@ -169,16 +171,13 @@ def told_on(
         )
     at_ms = max(told.at_ms, story.stands[-1].at_ms)
     supplements, returns, payments = story.supplements_at_ms, story.returns, story.payments
-    if before is not None and before.conflicts == after.conflicts:
-        match told.body:
-            case SupplementRequested():
-                supplements += (at_ms,)
-            case DossierReturned():
-                returns += ((at_ms, told.body.by),)
-            case FeePaid():
-                payments += ((at_ms, told.body.amount_vnd),)
-            case _:
-                pass
+    if after.supplement_rounds > before.supplement_rounds:
+        supplements += (at_ms,)
+    if after.state == "returned" and before.state != "returned":
+        # The province need not say by which way; then it is the one that was wished for.
+        returns += ((at_ms, after.returned_by or after.return_channel),)
+    if after.fees_paid_vnd > before.fees_paid_vnd:
+        payments += ((at_ms, after.fees_paid_vnd - before.fees_paid_vnd),)
     return History(
         office=office,
         procedure_code=after.procedure_code,
@@ -273,11 +272,12 @@ def _counts(
 def count(dossier: History, span: Period) -> Mapping[str, int]:
     """Return what one dossier adds to the figures of a period, nothing for none."""
     counts: Counter[str] = Counter()
-    before = _at(dossier, span.start_ms)
-    after = _at(dossier, span.end_ms)
-    if after is not None and (before is None or before.state in OPEN):
-        counts["received" if before is None else "carried_in"] += 1
-        counts[_ending(after, span.end_ms - 1)] += 1
+    for began_ms, end in _open_times(dossier):
+        if began_ms >= span.end_ms or (end is not None and end.at_ms < span.start_ms):
+            continue
+        counts["received" if began_ms in span else "carried_in"] += 1
+        over = end is not None and end.at_ms < span.end_ms
+        counts[_ending(end) if end and over else _pending(dossier, span.end_ms)] += 1
     counts["supplement_rounds"] = sum(at_ms in span for at_ms in dossier.supplements_at_ms)
     for at_ms, by in dossier.returns:
         if at_ms in span:
@@ -287,20 +287,32 @@ def count(dossier: History, span: Period) -> Mapping[str, int]:
     return +counts
 
 
-def _at(dossier: History, at_ms: int) -> Stand | None:
-    """Return where a dossier stood just before `at_ms`."""
-    place = bisect_left(dossier.stands, at_ms, key=lambda stand: stand.at_ms)
-    return dossier.stands[place - 1] if place else None
+def _open_times(dossier: History) -> Iterator[tuple[int, Stand | None]]:
+    """Give each time a dossier is open: the moment it began, and the stand that ended it."""
+    began_ms: int | None = None
+    for stand in dossier.stands:
+        if stand.state in OPEN:
+            began_ms = stand.at_ms if began_ms is None else began_ms
+        elif began_ms is not None:
+            yield began_ms, stand
+            began_ms = None
+    if began_ms is not None:
+        yield began_ms, None
 
 
-def _ending(stand: Stand, last_ms: int) -> str:
+def _pending(dossier: History, end_ms: int) -> str:
+    place = bisect_left(dossier.stands, end_ms, key=lambda stand: stand.at_ms)
+    stand = dossier.stands[place - 1]
     if stand.state == "supplement_requested":
         return "waiting_for_papers"
     due = None if stand.due_at_ms is None else local(stand.due_at_ms)
-    if stand.state in OPEN:
-        return "pending_late" if is_overdue(due, local(last_ms)) else "pending_in_time"
-    if stand.outcome not in {None, "resolved"}:
+    return "pending_late" if is_overdue(due, local(end_ms - 1)) else "pending_in_time"
+
+
+def _ending(stand: Stand) -> str:
+    if stand.outcome != "resolved":
         return str(stand.outcome)
+    due = None if stand.due_at_ms is None else local(stand.due_at_ms)
     ended = local(stand.at_ms if stand.ended_at_ms is None else stand.ended_at_ms)
     return f"resolved_{'on_time' if due is None else lateness(due, ended)}"
 

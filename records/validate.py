@@ -28,8 +28,10 @@ from records.command_types import (
     VisitorIn,
 )
 from records.corrections import CORRECTABLE
+from records.person_numbers import is_id_of, is_id_of_any, is_person_id, is_phone
 from records.reading import info_of, member, read
 from records.texts import wrong
+from records.values import Applicant, IdKind
 from wire.problems import FieldError
 
 YEARS = range(2000, 2200)
@@ -38,16 +40,16 @@ BORN_YEAR_MIN = 1900
 SEVERAL_LINES = frozenset({"reason", "note", "summary"})
 """Members in which a line may end."""
 
-_PERSON_ID = re.compile(r"[0-9]{12}|[0-9]{9}|[A-Z]{1,2}[0-9]{6,9}")
-_ID_SHAPES: Mapping[str | None, tuple[re.Pattern[str], str]] = {
-    None: (re.compile(r"[0-9]{12}|[0-9]{9}"), "id_of_unknown_kind"),
-    "cccd": (re.compile(r"[0-9]{12}"), "not_cccd"),
-    "cmnd": (re.compile(r"[0-9]{9}|[0-9]{12}"), "not_cmnd"),
-    "passport": (re.compile(r"[A-Z0-9]{5,20}"), "not_passport"),
-    "org": (re.compile(r"[A-Z0-9][A-Z0-9-]{1,18}[A-Z0-9]"), "not_organisation"),
-    "none": (re.compile(r"(?!)"), "id_without_kind"),
-}
-_PHONE = re.compile(r"\+?[0-9](?:[ .-]?[0-9]){7,14}")
+_ID_TEXTS: Mapping[IdKind | None, str] = MappingProxyType(
+    {
+        None: "id_of_unknown_kind",
+        "cccd": "not_cccd",
+        "cmnd": "not_cmnd",
+        "passport": "not_passport",
+        "org": "not_organisation",
+        "none": "id_without_kind",
+    }
+)
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+")
 
 Errors = list[FieldError]
@@ -100,12 +102,17 @@ _BLANKS = {
 
 
 def _applicant(applicant: ApplicantIn, path: str, today: date, errors: Errors) -> None:
-    if applicant.id_number is not None:
-        shape, key = _ID_SHAPES[applicant.id_kind]
-        if shape.fullmatch(applicant.id_number) is None:
-            errors.append(wrong(member(path, "id_number"), key))
+    errors.extend(id_errors(applicant, member(path, "id_number")))
     _contact(applicant, path, errors)
     _born(applicant.date_of_birth, path, today, errors)
+
+
+def id_errors(applicant: Applicant, path: str) -> Errors:
+    """Say at `path` when an applicant's number has not the shape of its kind."""
+    number, kind = applicant.id_number, applicant.id_kind
+    if number is None or is_id_of(kind, number):
+        return []
+    return [wrong(path, _ID_TEXTS[kind])]
 
 
 def _contact(person: ApplicantIn | ProxyIn, path: str, errors: Errors) -> None:
@@ -115,7 +122,7 @@ def _contact(person: ApplicantIn | ProxyIn, path: str, errors: Errors) -> None:
 
 
 def _phone(phone: str | None, path: str, errors: Errors) -> None:
-    if phone is not None and _PHONE.fullmatch(phone) is None:
+    if phone is not None and not is_phone(phone):
         errors.append(wrong(member(path, "phone"), "not_phone"))
 
 
@@ -129,7 +136,7 @@ def _born(day: date | None, path: str, today: date, errors: Errors) -> None:
 
 
 def _person_id(number: str | None, path: str, errors: Errors) -> None:
-    if number is not None and _PERSON_ID.fullmatch(number) is None:
+    if number is not None and not is_person_id(number):
         errors.append(wrong(member(path, "id_number"), "not_person_id"))
 
 
@@ -139,11 +146,35 @@ def _proxy(proxy: ProxyIn, path: str, errors: Errors) -> None:
 
 
 def _visitor(visitor: VisitorIn, path: str, today: date, errors: Errors) -> None:
-    if visitor.full_name is visitor.id_number is visitor.phone is visitor.pass_id is None:
+    if _is_nobody(visitor):
         errors.append(wrong(path, "nobody", "field-missing"))
     _person_id(visitor.id_number, path, errors)
     _phone(visitor.phone, path, errors)
     _born(visitor.date_of_birth, path, today, errors)
+
+
+def fitting(visitor: VisitorIn, today: date) -> VisitorIn | None:
+    """Return a visitor as a scan names them, without the members that a command may not hold.
+
+    None when nobody is left: a name too long or a number of no known shape costs that member, not
+    the visit.
+    """
+    errors: Errors = []
+    good: VisitorIn = read(msgspec.to_builtins(visitor), info_of(VisitorIn), "", errors)
+    _visitor(good, "", today, errors)
+    wrong_paths = {error.path for error in errors}
+    left_out = {
+        field.name: None
+        for field in msgspec.structs.fields(VisitorIn)
+        if field.encode_name in wrong_paths
+    }
+    left = msgspec.structs.replace(good, **left_out)
+    return None if _is_nobody(left) else left
+
+
+def _is_nobody(visitor: VisitorIn) -> bool:
+    known = (visitor.full_name, visitor.id_number, visitor.phone, visitor.pass_id)
+    return all(member is None for member in known)
 
 
 def _time(at: datetime | None, path: str, errors: Errors) -> None:
@@ -188,11 +219,24 @@ def _correct(command: CorrectDossier, today: date, errors: Errors) -> None:
         parts.setdefault(head, {})[name] = good
     nameless: dict[str, Any] = {"full_name": None, "paper": None}
     if "applicant" in parts:
-        _applicant(
-            ApplicantIn(**{"full_name": None} | parts["applicant"]), "set.applicant", today, errors
-        )
+        _correct_applicant(parts["applicant"], today, errors)
     if "proxy" in parts:
         _proxy(ProxyIn(**nameless | parts["proxy"]), "set.proxy", errors)
+
+
+def _correct_applicant(part: dict[str, Any], today: date, errors: Errors) -> None:
+    """Check what can be checked without the dossier: its own kind judges a number that is alone.
+
+    `records.decide_dossier` looks at the corrected whole.
+    """
+    applicant = ApplicantIn(**{"full_name": None} | part)
+    number = applicant.id_number
+    if "id_kind" in part:
+        errors.extend(id_errors(applicant, "set.applicant.id_number"))
+    elif number is not None and not is_id_of_any(number):
+        errors.append(wrong("set.applicant.id_number", "id_of_unknown_kind"))
+    _contact(applicant, "set.applicant", errors)
+    _born(applicant.date_of_birth, "set.applicant", today, errors)
 
 
 def _check_in(command: CheckIn, today: date, errors: Errors) -> None:

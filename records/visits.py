@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from records.calendar import Calendar
 from records.moment import local, office_day, to_ms
 from records.office_events import VisitCheckedIn, VisitCheckedOut, VisitEnded
+from records.person_numbers import spelt_id, spelt_phone
 from records.values import PersonKind, Symptom, VisitMethod, Visitor
 
 REPEAT_MS = 60_000
@@ -95,11 +96,11 @@ def person_key(visitor: Visitor, key: bytes) -> bytes | None:
     `key` is the office's own secret of 32 bytes; the same person elsewhere has another value.
     """
     if visitor.id_number:
-        told = f"id:{''.join(visitor.id_number.split()).upper()}"
+        told = f"id:{spelt_id(visitor.id_number)}"
     elif visitor.pass_id:
         told = f"pass:{visitor.pass_id}"
     elif visitor.phone:
-        told = f"phone:{_digits(visitor.phone)}"
+        told = f"phone:{spelt_phone(visitor.phone)}"
     else:
         return None
     return _keyed(key, told)
@@ -109,11 +110,6 @@ def person_key(visitor: Visitor, key: bytes) -> bytes | None:
 def _keyed(key: bytes, told: str) -> bytes:
     """Hash once for the decision and for the view that follows it."""
     return hmac.digest(key, told.encode(), hashlib.sha256)[:PERSON_KEY_BYTES]
-
-
-def _digits(phone: str) -> str:
-    digits = "".join(filter(str.isdigit, phone))
-    return f"0{digits[2:]}" if digits.startswith("84") and len(digits) > 10 else digits
 
 
 def is_suspected(

@@ -10,14 +10,17 @@ import click
 
 from agent.cli.link import daemon_of
 from agent.cli.tree import Context
-from agent.views.lists import VisitList
+from agent.views.lists import NamedVisitList, VisitList
 from agent.web.limits import LIST_LIMIT_MAX
 from console.speech import EXIT_USAGE, Speech
 from console.table import print_table
 from console.words import WordsGroup, command, group
 from records.csv_text import Cell, write_csv
+from records.fee_statistics import COLUMNS as FEE_COLUMNS
+from records.fee_statistics import FeeRow, FeeStatistics, sheet
 from records.present import VisitItem
 from records.statistics import COLUMNS, Statistics, StatisticsRow
+from records.texts import TEXTS
 from records.visit_statistics import COLUMNS as VISIT_COLUMNS
 from records.visit_statistics import VisitStatistics, VisitStatisticsRow
 from records.workbook import write_workbook
@@ -26,8 +29,11 @@ FORMATS: Final = ("table", "csv", "json", "xlsx")
 FILES: Final = ("csv", "xlsx")
 
 
-def dossiers(context: Context, *, first: datetime, last: datetime, form: str) -> None:
+def dossiers(
+    context: Context, *, first: datetime, last: datetime, form: str, with_id: bool
+) -> None:
     """Print the statistics of dossiers."""
+    _tell_no_persons(context.speech, with_id)
     days = _days(context.speech, first, last)
     statistics = daemon_of(context).get(f"/api/statistics/dossiers?{urlencode(days)}", Statistics)
     if form == "json":
@@ -44,11 +50,32 @@ def dossiers(context: Context, *, first: datetime, last: datetime, form: str) ->
     print_table([COLUMNS[n] for n in shown], table)
 
 
-def visits(context: Context, *, first: datetime, last: datetime, form: str) -> None:
+def fees(context: Context, *, first: datetime, last: datetime, form: str, with_id: bool) -> None:
+    """Print what each clerk took on each day, by way of paying, and the total."""
+    speech = context.speech
+    _tell_no_persons(speech, with_id)
+    days = _days(speech, first, last)
+    told = daemon_of(context).get(f"/api/statistics/fees?{urlencode(days)}", FeeStatistics)
+    if form == "json":
+        speech.print_json(told)
+        return
+    if form == "csv":
+        cells = [[_cell(row, name) for name in FEE_COLUMNS] for row in told.rows]
+        _write(speech, form, "fees", FEE_COLUMNS, cells)
+    elif form == "xlsx":
+        _write(speech, form, "fees", FEE_COLUMNS, sheet(told, "vi"))
+    else:
+        headings = [TEXTS[f"column.{name}"].pick(speech.lang) for name in FEE_COLUMNS]
+        print_table(headings, sheet(told, speech.lang))
+
+
+def visits(context: Context, *, first: datetime, last: datetime, form: str, with_id: bool) -> None:
     """Print how many came on each day, or with `json` each visit, oldest day first."""
     days = _days(context.speech, first, last)
     daemon = daemon_of(context)
+    shape: type[VisitList | NamedVisitList] = NamedVisitList if with_id else VisitList
     if form != "json":
+        _tell_no_persons(context.speech, with_id)
         told = daemon.get(f"/api/statistics/visits?{urlencode(days)}", VisitStatistics)
         rows = [[_cell(row, name) for name in VISIT_COLUMNS] for row in told.rows]
         if form in FILES:
@@ -60,9 +87,11 @@ def visits(context: Context, *, first: datetime, last: datetime, form: str) -> N
     visits: list[VisitItem] = []
     for day in range(days["from"].toordinal(), days["to"].toordinal() + 1):
         query: dict[str, Any] = {"on": date.fromordinal(day), "limit": LIST_LIMIT_MAX}
+        if with_id:
+            query["with_id"] = 1
         after: str | None = ""
         while after is not None:
-            page = daemon.get(f"/api/visits?{urlencode(query)}", VisitList)
+            page: VisitList | NamedVisitList = daemon.get(f"/api/visits?{urlencode(query)}", shape)
             visits += page.items
             after = query["after"] = page.next
     context.speech.print_json(visits)
@@ -75,7 +104,12 @@ def _days(speech: Speech, first: datetime, last: datetime) -> dict[str, date]:
     return {"from": first.date(), "to": last.date()}
 
 
-def _cell(row: StatisticsRow | VisitStatisticsRow, name: str) -> Cell:
+def _tell_no_persons(speech: Speech, with_id: bool) -> None:
+    if with_id:
+        speech.tell(speech("report.no-persons"))
+
+
+def _cell(row: StatisticsRow | VisitStatisticsRow | FeeRow, name: str) -> Cell:
     value: Any = getattr(row, name)
     return value if value is None or isinstance(value, str | int | float) else str(value)
 
@@ -113,12 +147,14 @@ def _report(speech: Speech) -> WordsGroup:
             default="table",
             help=speech("option.format"),
         ),
+        click.Option(["--with-id"], is_flag=True, help=speech("option.with-id")),
     )
     return group(
         speech,
         "report",
         {
             "dossiers": lambda s: command(s, "dossiers", dossiers, *params, key="report-dossiers"),
+            "fees": lambda s: command(s, "fees", fees, *params, key="report-fees"),
             "visits": lambda s: command(s, "visits", visits, *params, key="report-visits"),
         },
     )

@@ -25,9 +25,9 @@ class Today(NamedTuple):
     received: int
     returned: int
     due: int
-    """Open dossiers promised for today."""
+    """Open dossiers promised for today, whatever the hour."""
     overdue: int
-    """Open dossiers promised for an earlier moment."""
+    """Open dossiers promised for an earlier date (records.due.is_overdue)."""
     inside: int
 
 
@@ -48,9 +48,8 @@ def today(connection: Connection, now_ms: int) -> Today:
     )
     start = local(now_ms).replace(hour=0, minute=0, second=0, microsecond=0)
     start_s = to_ms(start) // 1000
-    now_s = now_ms // 1000
-    due_today = connection.execute(DUE, (max(start_s, now_s), start_s + DAY_S)).fetchone()[0]
-    overdue = connection.execute(DUE, (0, now_s)).fetchone()[0]
+    due_today = connection.execute(DUE, (start_s, start_s + DAY_S)).fetchone()[0]
+    overdue = connection.execute(DUE, (0, start_s)).fetchone()[0]
     inside = connection.execute(
         "SELECT count(*) FROM visit WHERE end_pos IS NULL AND day = ?", (day_number(day),)
     ).fetchone()[0]

@@ -16,7 +16,9 @@ from agent.views.stored import COLUMNS, ReadEvent, StoredEvent
 from records import dossier as machine
 from records.codes import parse_book_ref, parse_code
 from records.dossier import Dossier
+from records.person_numbers import spelt_id, spelt_phone
 from records.search_text import fold
+from records.values import Applicant
 from wire.problems import Refusal
 
 STATES: Final = (
@@ -29,10 +31,11 @@ CHANNELS: Final = ("direct", "online", "postal")
 CHANNEL_NO: Final = {channel: number for number, channel in enumerate(CHANNELS)}
 CREATING: Final = frozenset({"dossier.received", "dossier.assigned"})
 
-INSERT: Final = "INSERT INTO dossier VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT: Final = "INSERT INTO dossier VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 UPDATE: Final = (
     "UPDATE dossier SET state = ?, channel = ?, due_s = ?, code_prefix = ?, code_day = ?,"
-    " code_serial = ?, year = ?, volume = ?, number = ?, person = ?, search = ? WHERE no = ?"
+    " code_serial = ?, year = ?, volume = ?, number = ?, person = ?, id_mark = ?,"
+    " phone_mark = ?, search = ? WHERE no = ?"
 )
 
 
@@ -118,7 +121,7 @@ def _one(connection: Connection, query: str, values: tuple[object, ...]) -> int 
 
 Row = tuple[
     int, int, int | None, int | None, int | None, int | None, int | None, int | None, int | None,
-    int | None, str,
+    int | None, int | None, int | None, str,
 ]  # fmt: skip
 """Columns of a dossier's row behind `no`, in the order of the table."""
 
@@ -215,6 +218,7 @@ class DossierRows:
             dossier.volume,
             dossier.number,
             self.person(dossier.applicant.id_number, dossier.procedure_code),
+            *_marks(self._person_key, dossier.applicant),
             search_text(dossier),
         )
 
@@ -240,9 +244,23 @@ class DossierRows:
         return number
 
 
-@lru_cache(maxsize=1)
+def number_marks(key: bytes, number: str) -> tuple[int, int]:
+    """What stands for a number in the two columns, were it of a paper and were it a phone."""
+    id_, phone = spelt_id(number), spelt_phone(number)
+    return _keyed(key, f"id:{id_}"), _keyed(key, f"phone:{phone}")
+
+
+def _marks(key: bytes, applicant: Applicant) -> tuple[int | None, int | None]:
+    id_, phone = applicant.id_number, applicant.phone
+    return (
+        _keyed(key, f"id:{spelt_id(id_)}") if id_ else None,
+        _keyed(key, f"phone:{spelt_phone(phone)}") if phone else None,
+    )
+
+
+@lru_cache(maxsize=4)
 def _keyed(key: bytes, told: str) -> int:
-    """Hash once for the decision and for the row that follows it."""
+    """Hash once for the decision and for the rows that follow it."""
     digest = hmac.digest(key, told.encode(), hashlib.sha256)
     return int.from_bytes(digest[:8], "big", signed=True)
 
@@ -253,12 +271,10 @@ def day_number(day: date) -> int:
 
 
 def search_text(dossier: Dossier) -> str:
-    """What a clerk may type to find a dossier, folded: name, organisation, number, phone."""
+    """What a clerk may type a part of to find a dossier, folded: name and organisation.
+
+    Not the numbers: parts of them would spell out what the mask hides, without a record.
+    """
     applicant = dossier.applicant
-    parts = (
-        fold(applicant.full_name),
-        fold(applicant.organisation or ""),
-        applicant.id_number or "",
-        applicant.phone or "",
-    )
+    parts = (fold(applicant.full_name), fold(applicant.organisation or ""))
     return " ".join(part for part in parts if part)

@@ -6,47 +6,29 @@ when the province has sent one of them back.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, time, timedelta
-from typing import Final, NamedTuple
+from datetime import date
+from typing import NamedTuple
 
 import msgspec
 
 from agent.journal.database import Connection
 from agent.views import dossier_rows, standing, stored, visit_rows
-from agent.views.dossier_rows import CHANNEL_NO, STATE_NO, Loaded, day_number
+from agent.views.dossier_rows import Loaded, day_number
+from agent.views.search import DossierQuery, find_numbers
 from agent.views.stored import StoredEvent
-from agent.views.tables import OPEN_STATES
 from agent.views.visit_rows import LoadedVisit
 from records import present
-from records.calendar import OFFICE_ZONE
 from records.catalogue import Procedure
-from records.moment import local, to_ms
+from records.office_events import VisitCheckedIn, VisitCheckedOut
 from records.present import (
     Delivery,
     DeliveryMark,
     DossierDetail,
     DossierItem,
     EventItem,
+    NamedVisitItem,
     VisitItem,
 )
-from records.search_text import fold
-
-WORDS_MAX: Final = 8
-"""Words of a search; each costs a pass over what the others left."""
-
-
-class DossierQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """What of the dossiers is asked for.
-
-    `due`: `today`, `overdue`, or a day as YYYY-MM-DD. `after`: the cursor of the page before.
-    """
-
-    q: str = ""
-    state: tuple[str, ...] = ()
-    due: str | None = None
-    channel: str | None = None
-    limit: int = 50
-    after: int | None = None
 
 
 class DossierList(msgspec.Struct, frozen=True):
@@ -60,6 +42,13 @@ class VisitList(msgspec.Struct, frozen=True):
     """A page of visits, newest first; `next` is None on the last one."""
 
     items: tuple[VisitItem, ...]
+    next: str | None
+
+
+class NamedVisitList(msgspec.Struct, frozen=True):
+    """A page of visits with identity numbers."""
+
+    items: tuple[NamedVisitItem, ...]
     next: str | None
 
 
@@ -98,9 +87,14 @@ class Marks(NamedTuple):
         return bool(row.fetchone()[0] == "office")
 
 
-def dossier_page(connection: Connection, query: DossierQuery, now_ms: int) -> DossierList:
-    """Return one page of the dossiers that a query asks for, masked."""
-    numbers = _dossier_numbers(connection, query, now_ms)
+def dossier_page(
+    connection: Connection, query: DossierQuery, now_ms: int, person_key: bytes
+) -> DossierList:
+    """Return one page of the dossiers that a query asks for, masked.
+
+    `person_key`: the office's secret under which people's numbers are found.
+    """
+    numbers = find_numbers(connection, query, now_ms, person_key)
     marks, procedures = Marks.read(connection), _Procedures(connection)
     loaded = (dossier_rows.load(connection, no) for no in numbers[: query.limit])
     items = tuple(
@@ -149,6 +143,25 @@ def visit_page(
     return VisitList(items, str(numbers[limit - 1]) if len(numbers) > limit else None)
 
 
+def named_visits(connection: Connection, page: VisitList) -> NamedVisitList:
+    """Return a page of visits with the identity numbers that were given at the door."""
+    items = tuple(
+        NamedVisitItem(**msgspec.structs.asdict(item), id_number=_id_number(connection, item.id))
+        for item in page.items
+    )
+    return NamedVisitList(items, page.next)
+
+
+def _id_number(connection: Connection, visit: str) -> str | None:
+    no = visit_rows.find(connection, visit)
+    loaded = None if no is None else visit_rows.load(connection, no)
+    first = None if loaded is None else stored.read(loaded.first)
+    body = None if first is None else first.body
+    if not isinstance(body, VisitCheckedIn | VisitCheckedOut) or body.visitor is None:
+        return None
+    return body.visitor.id_number
+
+
 class _Procedures:
     """Names of procedures, each looked up once a page."""
 
@@ -162,48 +175,6 @@ class _Procedures:
             named = code if version is None else f"{code}@{version}"
             self._found[key] = standing.one(self._connection, "procedure.set", named, Procedure)
         return self._found[key]
-
-
-def _dossier_numbers(connection: Connection, query: DossierQuery, now_ms: int) -> list[int]:
-    """Find one number more than the page holds."""
-    exact = dossier_rows.find(connection, query.q.strip()) if query.q.strip() else None
-    where, values = ["1"], list[object]()
-    if exact is not None:
-        where.append("no = ?")
-        values.append(exact)
-    else:
-        for word in fold(query.q).split()[:WORDS_MAX]:
-            where.append("instr(search, ?) > 0")
-            values.append(word)
-    if query.state:
-        where.append(f"state IN ({', '.join('?' * len(query.state))})")
-        values += [STATE_NO[state] for state in query.state]
-    if query.channel is not None:
-        where.append("channel = ?")
-        values.append(CHANNEL_NO[query.channel])
-    if query.due is not None:
-        low_s, high_s = _due_span(query.due, now_ms)
-        where.append("state <= ? AND due_s IS NOT NULL AND due_s >= ? AND due_s < ?")
-        values += [OPEN_STATES, low_s, high_s]
-    if query.after is not None:
-        where.append("no < ?")
-        values.append(query.after)
-    rows = connection.execute(
-        f"SELECT no FROM dossier WHERE {' AND '.join(where)} ORDER BY no DESC LIMIT ?",  # noqa: S608
-        (*values, query.limit + 1),
-    )
-    return [int(no) for (no,) in rows]
-
-
-def _due_span(due: str, now_ms: int) -> tuple[int, int]:
-    """Return the seconds a due time lies between: [low, high)."""
-    now_s = now_ms // 1000
-    if due == "overdue":
-        return 0, now_s
-    day = local(now_ms).date() if due == "today" else date.fromisoformat(due)
-    start = to_ms(datetime.combine(day, time.min, OFFICE_ZONE)) // 1000
-    end = to_ms(datetime.combine(day + timedelta(days=1), time.min, OFFICE_ZONE)) // 1000
-    return (max(start, now_s) if due == "today" else start), end
 
 
 def _dossier_item(

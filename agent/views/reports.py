@@ -1,12 +1,22 @@
-"""The dossiers of an office as the statistics want them: each with its whole story."""
+"""The dossiers of an office as the reports want them: their whole stories, their payments."""
+
+from typing import Final
 
 from agent.journal.database import Connection
 from agent.views import dossier_rows, standing, stored
-from agent.views.stored import StoredEvent
-from records.office_events import DossierDeclined
+from agent.views.stored import COLUMNS, StoredEvent
+from records.fee_statistics import Payment
+from records.office_events import DossierDeclined, FeePaid
 from records.statistics import Declined, History, Told, history
 
-__all__ = ["declined", "fields", "histories"]
+__all__ = ["declined", "fields", "histories", "payments"]
+
+PAID: Final = b'{"kind":"dossier.paid"'
+"""How a payment begins: `kind` is the first member on the wire (docs/protocol.md section 2)."""
+PAYMENTS: Final = (
+    f"SELECT {COLUMNS} FROM dossier_event d JOIN event e ON e.pos = d.pos"  # noqa: S608
+    " WHERE substr(e.body, 1, ?) = ? ORDER BY e.pos"
+)
 
 
 def histories(connection: Connection, office: str) -> list[History]:
@@ -25,6 +35,17 @@ def declined(connection: Connection, office: str) -> list[Declined]:
         Declined(office, one.body.procedure_code, one.at_ms)
         for one in read
         if one is not None and isinstance(one.body, DossierDeclined)
+    ]
+
+
+def payments(connection: Connection) -> list[Payment]:
+    """Return every payment for a dossier, in the order they were recorded."""
+    rows = connection.execute(PAYMENTS, (len(PAID), PAID)).fetchall()
+    read = (stored.read(StoredEvent(*row)) for row in rows)
+    return [
+        Payment(one.at_ms, one.event.actor, one.body.by, one.body.amount_vnd)
+        for one in read
+        if one is not None and isinstance(one.body, FeePaid)
     ]
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 TABLES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -21,7 +21,9 @@ TABLES: Final[Mapping[str, str]] = MappingProxyType(
             key INTEGER NOT NULL, pos INTEGER NOT NULL, PRIMARY KEY (key, pos)
           ) STRICT, WITHOUT ROWID""",
         # no: pos of the event that created the dossier. code_* and year, volume, number are its
-        # two numbers; person: keyed hash of applicant and procedure; search: folded text.
+        # two numbers; person: keyed hash of applicant and procedure; id_mark, phone_mark: keyed
+        # hashes of the applicant's numbers, which are found whole or not at all; search: folded
+        # text of names.
         "dossier": """CREATE TABLE dossier(
             no INTEGER PRIMARY KEY,
             state INTEGER NOT NULL,
@@ -30,6 +32,7 @@ TABLES: Final[Mapping[str, str]] = MappingProxyType(
             code_prefix INTEGER, code_day INTEGER, code_serial INTEGER,
             year INTEGER, volume INTEGER, number INTEGER,
             person INTEGER,
+            id_mark INTEGER, phone_mark INTEGER,
             search TEXT NOT NULL
           ) STRICT""",
         "dossier_event": """CREATE TABLE dossier_event(

@@ -15,6 +15,7 @@ from agent.web.office import Office
 from agent.web.parts import Given, Parts
 from agent.web.queries import Asked
 from agent.web.shapes import DeviceList, Health, NewReading, ReadingList
+from agent.web.texts import TEXTS
 from wire.problems import Refusal
 
 AnyRequest = Request[Any, Any, Any]
@@ -35,8 +36,9 @@ async def status(parts: Given[Parts]) -> Response[bytes]:
 
 @get("/api/dossiers")
 async def dossiers(request: AnyRequest, office: Given[Office]) -> Response[bytes]:
-    """List dossiers, newest first, masked."""
-    return json_answer(await office.dossiers(queries.dossier_query(request)))
+    """List dossiers, newest first, masked; a search for a person's number is recorded."""
+    actor = caller_of(request.scope).actor
+    return json_answer(await office.dossiers(queries.dossier_query(request), actor=actor))
 
 
 @get("/api/dossiers/{ref:path}")
@@ -54,8 +56,14 @@ async def dossier(
 
 @get("/api/visits")
 async def visits(request: AnyRequest, office: Given[Office]) -> Response[bytes]:
-    """List the visits of a day (`on`), newest first; without a day the newest of all."""
-    return json_answer(await office.visits(queries.visit_query(request)))
+    """List the visits of a day (`on`), newest first; without a day the newest of all.
+
+    Identity numbers go out through the socket only, for reports, and who took them is recorded.
+    """
+    query, caller = queries.visit_query(request), caller_of(request.scope)
+    if query.with_id and not caller.through_socket:
+        raise Refusal("role-forbidden", TEXTS["access.socket-only"])
+    return json_answer(await office.visits(query, actor=caller.actor))
 
 
 @get("/api/problems")
@@ -99,6 +107,12 @@ async def statistics(request: AnyRequest, office: Given[Office]) -> Response[byt
 async def visit_statistics(request: AnyRequest, office: Given[Office]) -> Response[bytes]:
     """Count the visits of a period, both days included."""
     return json_answer(await office.visit_statistics(queries.period(request)))
+
+
+@get("/api/statistics/fees")
+async def fee_statistics(request: AnyRequest, office: Given[Office]) -> Response[bytes]:
+    """Count the payments of a period by day, clerk and way, both days included."""
+    return json_answer(await office.fee_statistics(queries.period(request)))
 
 
 @get("/metrics")

@@ -31,6 +31,7 @@ ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (
     api.new_reading,
     api.statistics,
     api.visit_statistics,
+    api.fee_statistics,
     api.metrics,
     api.sync_report,
     login.login_page,

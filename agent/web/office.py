@@ -9,14 +9,17 @@ from typing import Final
 from agent import lookup
 from agent.journal.database import Connection
 from agent.views import lists, reports, standing, visit_rows
-from agent.views.lists import DossierList, DossierQuery, VisitList
+from agent.views.lists import DossierList, NamedVisitList, VisitList
 from agent.views.problems import ProblemList, problems
+from agent.views.search import DossierQuery, sought
 from agent.views.waiting import Waiting, WaitingCounts
 from agent.web.parts import Parts
 from agent.web.queries import Period, VisitQuery
 from records.calendar import OFFICE_ZONE
 from records.desk_events import NoticePublished
+from records.fee_statistics import FeeStatistics, fee_statistics
 from records.moment import office_day, to_ms
+from records.office_events import PersonLookedUp
 from records.present import DossierDetail, DossierItem, VisitItem
 from records.statistics import Completeness, Statistics, statistics
 from records.visit_statistics import VisitStatistics, caps, visit_statistics
@@ -48,21 +51,35 @@ class Office:
         """Return the newest records and what waits."""
         journal, now_ms = self._parts.journal, self._parts.clock.now_ms()
         delivered, head = journal.delivered, journal.head
+        newest = DossierQuery(limit=rows)
+        person_key = self._parts.service.person_key
 
         def query(connection: Connection) -> Latest:
             return Latest(
                 self._waiting.read(connection, delivered, head),
-                lists.dossier_page(connection, DossierQuery(limit=rows), now_ms).items,
+                lists.dossier_page(connection, newest, now_ms, person_key).items,
                 lists.visit_page(connection, None, rows).items,
                 _current(standing.notices(connection), now_ms),
             )
 
         return await journal.read(query)
 
-    async def dossiers(self, query: DossierQuery) -> DossierList:
-        """Return a page of dossiers."""
-        now_ms = self._parts.clock.now_ms()
-        return await self._parts.journal.read(partial(_dossier_page, query, now_ms))
+    async def dossiers(self, query: DossierQuery, *, actor: str | None) -> DossierList:
+        """Return a page of dossiers; who asks for a person by number is recorded first.
+
+        Raises Refusal when the journal cannot record the look.
+        """
+        now_ms, person_key = self._parts.clock.now_ms(), self._parts.service.person_key
+
+        def page(connection: Connection) -> DossierList:
+            return lists.dossier_page(connection, query, now_ms, person_key)
+
+        found = await self._parts.journal.read(page)
+        if sought(query.q).numbers:
+            seen = PersonLookedUp(fields="number", found=len(found.items))
+            subject = found.items[0].id if found.items else None
+            await self._looked(seen, subject, actor)
+        return found
 
     async def dossier(self, ref: str, *, reveal: bool, actor: str | None) -> DossierDetail:
         """Return one dossier; with `reveal`, who looked is recorded before it is shown.
@@ -72,15 +89,21 @@ class Office:
         shown = await self._detail(ref, reveal=False)
         if not reveal:
             return shown
-        parts = self._parts
-        who = actor or SOCKET_ACTOR
-        await lookup.record(parts.journal, parts.clock, subject=shown.id, actor=who)
+        await self._looked(PersonLookedUp(fields="all"), shown.id, actor)
         return await self._detail(shown.id, reveal=True)
 
-    async def visits(self, query: VisitQuery) -> VisitList:
-        """Return a page of visits."""
-        page = partial(lists.visit_page, day=query.on, limit=query.limit, after=query.after)
-        return await self._parts.journal.read(page)
+    async def visits(self, query: VisitQuery, *, actor: str | None) -> VisitList | NamedVisitList:
+        """Return a page of visits; with identity numbers, who took them is recorded first."""
+        find = partial(lists.visit_page, day=query.on, limit=query.limit, after=query.after)
+        page = await self._parts.journal.read(find)
+        if not query.with_id:
+            return page
+        named = await self._parts.journal.read(partial(lists.named_visits, page=page))
+        found = sum(item.id_number is not None for item in named.items)
+        if found:
+            seen = PersonLookedUp(fields="id_number", found=found, day=query.on)
+            await self._looked(seen, None, actor)
+        return named
 
     async def problems(self) -> ProblemList:
         """Return what a person should look at."""
@@ -122,6 +145,24 @@ class Office:
 
         return await self._parts.journal.read_apart(query)
 
+    async def fee_statistics(self, days: Period) -> FeeStatistics:
+        """Return what was paid on each day to each clerk."""
+        now_ms = self._parts.clock.now_ms()
+
+        def query(connection: Connection) -> FeeStatistics:
+            return fee_statistics(
+                reports.payments(connection),
+                first_day=days.first,
+                last_day=days.last,
+                now_ms=now_ms,
+            )
+
+        return await self._parts.journal.read_apart(query)
+
+    async def _looked(self, seen: PersonLookedUp, subject: str | None, actor: str | None) -> None:
+        parts, who = self._parts, actor or SOCKET_ACTOR
+        await lookup.record(parts.journal, parts.clock, seen, subject=subject, actor=who)
+
     async def _detail(self, ref: str, *, reveal: bool) -> DossierDetail:
         now_ms = self._parts.clock.now_ms()
         find = partial(lists.dossier_detail, ref=ref, now_ms=now_ms, reveal=reveal)
@@ -129,10 +170,6 @@ class Office:
         if found is None:
             raise Refusal("dossier-unknown")
         return found
-
-
-def _dossier_page(query: DossierQuery, now_ms: int, connection: Connection) -> DossierList:
-    return lists.dossier_page(connection, query, now_ms)
 
 
 def _noon(day: date) -> datetime:

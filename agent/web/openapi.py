@@ -19,6 +19,7 @@ from agent.web.commands import NDJSON_TYPE, Refused
 from agent.web.office import DossierList, ProblemList, VisitList
 from records import command_types
 from records.events import BODIES
+from records.fee_statistics import FeeStatistics
 from records.present import DossierDetail
 from records.statistics import Statistics
 from records.sync_report import SyncReport
@@ -53,8 +54,8 @@ OPERATIONS: Final[Sequence[Operation]] = (
               query=("q", "state", "due", "channel", "limit", "after"), gives=DossierList),
     Operation("get", "/api/dossiers/{ref}", "One dossier with its events; reveal=1 is recorded",
               query=("reveal",), gives=DossierDetail),
-    Operation("get", "/api/visits", "Visits of a day, newest first",
-              query=("on", "limit", "after"), gives=VisitList),
+    Operation("get", "/api/visits", "Visits of a day, newest first; with_id=1 is recorded",
+              query=("on", "limit", "after", "with_id"), gives=VisitList),
     Operation("get", "/api/problems", "What a person should look at", gives=ProblemList),
     Operation("get", "/api/devices", "Devices and how they are", gives=shapes.DeviceList),
     Operation("get", "/api/readings", "What was read, newest first",
@@ -67,6 +68,8 @@ OPERATIONS: Final[Sequence[Operation]] = (
               query=("from", "to"), gives=Statistics),
     Operation("get", "/api/statistics/visits", "Visits of a period, both days included",
               query=("from", "to"), gives=VisitStatistics),
+    Operation("get", "/api/statistics/fees", "Payments of a period, both days included",
+              query=("from", "to"), gives=FeeStatistics),
     Operation("get", "/metrics", "Figures in OpenMetrics text", media=TEXT),
     Operation("get", "/sync-report", "The sync report", access="bearer", gives=SyncReport),
     Operation("get", "/schema/openapi.json", "This document"),

@@ -8,7 +8,7 @@ from litestar import Request
 from msgspec import Struct
 
 from agent.views.dossier_rows import CHANNEL_NO, STATE_NO
-from agent.views.lists import DossierQuery
+from agent.views.search import DossierQuery
 from agent.web.limits import LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX
 from agent.web.texts import TEXTS
 from wire.event import YEARS
@@ -24,11 +24,12 @@ TEXT_CHARS_MAX: Final = 200
 
 
 class VisitQuery(Struct, frozen=True, kw_only=True):
-    """`/api/visits`: of one day, a page."""
+    """`/api/visits`: of one day, a page; `with_id` adds identity numbers, and is recorded."""
 
     on: date | None
     limit: int
     after: int | None
+    with_id: bool
 
 
 class ReadingQuery(Struct, frozen=True, kw_only=True):
@@ -118,11 +119,12 @@ def dossier_query(request: Request[Any, Any, Any]) -> DossierQuery:
 
 def visit_query(request: Request[Any, Any, Any]) -> VisitQuery:
     """Read the question of `/api/visits`. Raises Refusal with every wrong parameter."""
-    asked = Asked(request, "on", "limit", "after")
+    asked = Asked(request, "on", "limit", "after", "with_id")
     query = VisitQuery(
         on=asked.read("on", _day, None),
         limit=asked.number("limit", LIST_LIMIT_DEFAULT, 1, LIST_LIMIT_MAX),
         after=asked.number("after", 0, 1, NUMBER_MAX) or None,
+        with_id=asked.number("with_id", 0, 0, 1) == 1,
     )
     asked.done()
     return query

@@ -191,6 +191,8 @@ def test_an_unknown_member_names_a_close_one() -> None:
         ("sets", "1"),
         ("urgent", "yes"),
         ("due_at", "2026-11-21T08:00:00"),
+        ("due_at", "2026-11-21 08:00:00+07:00"),
+        ("paper.at", "2026-11-21 08:00:00+07:00"),
         ("due_at", "0001-01-01T00:00:00+07:00"),
         ("paper.at", "9999-12-31T23:59:59-07:00"),
         ("override.reason", ""),
@@ -230,6 +232,63 @@ def test_a_number_has_the_shape_of_its_kind(kind: str, number: str, good: bool) 
         read(command)
     else:
         assert wrong(command) == {"applicant.id_number": "field-invalid"}
+
+
+@pytest.mark.parametrize(
+    ("number", "good"),
+    [
+        ("001184000017", True),
+        ("012345678", True),
+        ("C01X00T47", True),
+        ("AB1234567", True),
+        ("L01X00T471", True),
+        ("12345678", True),
+        ("00118400001", False),
+        ("0011840000177", False),
+        ("12345", False),
+        ("c01x00t47", False),
+        ("C01-X00T47", False),
+        ("A" * 21, False),
+    ],
+)
+def test_proxy_recipient_and_visitor_may_show_any_countrys_passport(
+    number: str, good: bool
+) -> None:
+    proxy = {"full_name": "John Smith", "paper": "Giấy ủy quyền", "id_number": number}
+    to = {"full_name": "John Smith", "id_number": number}
+    for path, command in (
+        ("proxy", RECEIVE | {"proxy": proxy}),
+        ("to", {"type": "dossier.return", "dossier": "1/1", "by": "direct", "to": to}),
+        ("visitor", CHECK_IN | {"visitor": {"id_number": number}}),
+    ):
+        if good:
+            read(command)
+        else:
+            assert wrong(command) == {f"{path}.id_number": "field-invalid"}
+
+
+def test_a_blank_for_the_t_of_a_time_is_found_however_it_is_written() -> None:
+    escaped = (
+        b'{"type":"dossier.extend","dossier":"1/1","reason":"r","due_at":"2026-11-21%s08:00:00Z"}'
+    )
+    for blank in (b" ", b"\\u0020"):
+        assert wrong(escaped % blank) == {"due_at": "field-invalid"}
+    assert tried(escaped % b"T") is None
+    read(RECEIVE | {"note": "Hẹn 2026-11-21 08:00"})
+
+
+def test_a_payment_is_of_at_least_one_dong() -> None:
+    pay = {"type": "dossier.pay", "dossier": "1/1", "name": "Lệ phí", "by": "cash"}
+    assert wrong(pay | {"amount_vnd": 0}) == {"amount_vnd": "field-invalid"}
+    read(pay | {"amount_vnd": 1})
+
+
+@pytest.mark.parametrize("digits", [b"1" * 5_000, b"-" + b"9" * 5_000])
+def test_a_number_of_thousands_of_digits_is_named_by_its_path(digits: bytes) -> None:
+    pay = b'{"type":"dossier.pay","dossier":"1/1","name":"x","by":"cash","amount_vnd":%s}'
+    assert wrong(pay % digits) == {"amount_vnd": "field-invalid"}
+    correct = b'{"type":"dossier.correct","dossier":"1/1","reason":"r","set":{"pages":%s}}'
+    assert wrong(correct % digits) == {"set.pages": "field-invalid"}
 
 
 def test_a_note_may_have_several_lines() -> None:
@@ -284,7 +343,7 @@ def test_a_correction_is_checked_as_what_it_corrects() -> None:
         "applicant.phone": "gọi sau",
         "applicant.date_of_birth": "2026-02-30",
         "applicant.full_name": None,
-        "applicant.id_number": "12345",
+        "applicant.id_number": "12 345",
         "proxy.phone": "x",
         "procedure_code": "1.000001",
         "pages": "3",
@@ -300,6 +359,13 @@ def test_a_correction_is_checked_as_what_it_corrects() -> None:
         "set.pages": "field-invalid",
         "set.note": "field-invalid",
     }
+
+
+def test_a_number_corrected_with_its_kind_has_the_shape_of_that_kind() -> None:
+    both = {"applicant.id_kind": "cccd", "applicant.id_number": "C01X00T47"}
+    assert wrong(CORRECT | {"set": both}) == {"set.applicant.id_number": "field-invalid"}
+    read(CORRECT | {"set": both | {"applicant.id_kind": "passport"}})
+    read(CORRECT | {"set": {"applicant.id_number": "C01X00T47"}})
 
 
 def test_a_correction_corrects_something() -> None:
@@ -322,7 +388,7 @@ def test_a_correction_corrects_something() -> None:
         (b'{"type":"visit.check_out"} {}', "not-json"),
         (b"[" * 5_000, "not-json"),
         (b'{"type":"visit.check_out","visit":' + b"[" * 17 + b"]" * 17 + b"}", "not-json"),
-        (b'{"type":"visit.check_out","visit":' + b"1" * 5_000 + b"}", "not-json"),
+        (b'{"type":"visit.check_out","visit":' + b"1" * 5_000 + b"}", "field-invalid"),
         (b'"' + b"x" * 10_000_000 + b'"', "too-large"),
         (b'{"type":"visit.check_out","visit":"' + b"x" * COMMAND_BYTES_MAX + b'"}', "too-large"),
         (b"[]", "field-invalid"),

@@ -7,6 +7,7 @@ import pytest
 
 from records.decision import Decision
 from records.dossier import is_late
+from records.events import decode_body
 from records.office_events import DossierCorrected, DossierExtended
 from tests.records.office import APPLICANT, Office
 from wire.problems import Refusal
@@ -249,6 +250,42 @@ def test_a_correction_replaces_and_clears() -> None:
     assert dossier.applicant.date_of_birth is not None
     assert dossier.applicant.full_name == APPLICANT["full_name"]
     assert (dossier.note, dossier.sets) == ("Đã sửa", 3)
+
+
+PASSPORT = APPLICANT | {"id_kind": "passport", "id_number": "C01X00T47"}
+
+
+def test_a_corrected_number_has_the_shape_of_the_dossiers_own_kind() -> None:
+    office = office_with(applicant=PASSPORT)
+    do(office, "dossier.correct", set={"applicant.id_number": "C01X00T74"}, reason="Gõ nhầm")
+    assert office.only().applicant.id_number == "C01X00T74"
+    number = {"applicant.id_number": "0100109106-001"}
+    refusal = refused(office, "dossier.correct", set=number, reason="Gõ nhầm")
+    assert [error.path for error in refusal.errors] == ["set.applicant.id_number"]
+    citizen = office_with()
+    refusal = refused(citizen, "dossier.correct", set={"applicant.id_number": "12345"}, reason="x")
+    assert [error.path for error in refusal.errors] == ["set.applicant.id_number"]
+
+
+@pytest.mark.parametrize("kind", ["cccd", "none", None])
+def test_a_corrected_kind_agrees_with_the_dossiers_own_number(kind: str | None) -> None:
+    office = office_with(applicant=PASSPORT)
+    change = {"applicant.id_kind": kind}
+    refusal = refused(office, "dossier.correct", set=change, reason="Nhầm loại")
+    assert [(error.path, error.code) for error in refusal.errors] == [
+        ("set.applicant.id_kind", "field-invalid")
+    ]
+    both = {"applicant.id_kind": "cccd", "applicant.id_number": "001184000017"}
+    do(office, "dossier.correct", set=both, reason="Đã có căn cước")
+    assert office.only().applicant.id_kind == "cccd"
+
+
+def test_an_old_number_does_not_stand_in_the_way_of_another_correction() -> None:
+    office = office_with()
+    body = decode_body("dossier.corrected", b'{"set":{"applicant.id_number":"7"},"reason":"x"}')
+    office.append("dossier.corrected", 1, body)
+    do(office, "dossier.correct", set={"applicant.phone": "0912345601"}, reason="Thêm số")
+    assert office.only().applicant.phone == "0912345601"
 
 
 def test_a_correction_of_pages_works_the_fee_out_anew() -> None:

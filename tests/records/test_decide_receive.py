@@ -1,5 +1,6 @@
 """A dossier comes in: its numbers, its due time, its fee, and what the clerk is told."""
 
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -113,14 +114,16 @@ def test_without_a_lease_there_is_a_place_in_the_book_and_no_code() -> None:
     office.warnings = (LeaseWarning("lease-ending", 0, 0),)
     decision = office.receive()
     assert (decision.code, decision.book) == (None, "1/1")
-    assert warned(decision) == [("lease-ending", "")]
+    assert warned(decision) == [("code-missing", ""), ("lease-ending", "")]
 
 
 def test_the_last_leased_number_is_given_and_no_more() -> None:
     office = Office()
     office.leased = range(7, 8)
     office.warnings = (LeaseWarning("lease-low", 20, 1),)
-    first, second = office.receive(), office.receive()
+    first, second = office.receive(), office.receive("1.001193")
+    assert [code for code, _ in warned(first)] == ["lease-low"]
+    assert [code for code, _ in warned(second)] == ["code-missing", "lease-low"]
     assert (first.code, second.code) == ("H26.107-261120-0007", None)
     assert "1" in first.warnings[0].message.vi
     assert second.book == "1/2"
@@ -277,3 +280,19 @@ def test_a_person_without_a_number_is_never_taken_for_another() -> None:
     office = Office()
     for _ in range(2):
         assert warned(office.receive(applicant={"full_name": "Lê Văn An"})) == []
+
+
+def test_a_paper_entry_is_warned_of_todays_numbers() -> None:
+    office = Office()
+    asked: list[date] = []
+
+    def lease_warnings(day: date) -> tuple[LeaseWarning, ...]:
+        asked.append(day)
+        return (LeaseWarning("lease-low", 20, 3),)
+
+    office.lease_warnings = lease_warnings  # type: ignore[method-assign]
+    paper = {"volume": 7, "number": 1, "at": "2026-11-02T09:00:00+07:00"}
+    decision = office.receive(paper=paper)
+    assert decision.code == "H26.107-261102-0001"
+    assert asked == [date(2026, 11, 20)]
+    assert warned(decision) == [("lease-low", "")]

@@ -74,6 +74,27 @@ def test_the_province_may_name_any_state(state: str, due: int | None) -> None:
     assert back.conflicts == (state != "supplement_requested")
 
 
+def test_a_dossier_set_back_to_work_forgets_its_end() -> None:
+    held = assigned(holder="province", due_at="2026-11-30T17:00:00+07:00")
+    done = tell(held, "dossier.progressed", dossier="x", state="returned")
+    assert (done.outcome, done.ended_at_ms, done.returned_at_ms) == ("resolved", ms(AT), ms(AT))
+    back = tell(done, "dossier.progressed", dossier="x", state="forwarded")
+    assert (back.state, back.outcome, back.ended_at_ms) == ("forwarded", None, None)
+    assert (back.returned_at_ms, back.returned_by, back.due_at_ms) == (None, None, held.due_at_ms)
+    asked = tell(done, "dossier.progressed", dossier="x", state="supplement_requested")
+    assert (asked.outcome, asked.before, asked.supplement_rounds) == (None, "forwarded", 1)
+
+
+def test_what_the_province_posts_comes_back_to_what_it_was() -> None:
+    held = assigned(holder="province")
+    refused = tell(held, "dossier.progressed", dossier="x", state="refused")
+    for ended, outcome in ((held, "resolved"), (refused, "refused")):
+        sent = tell(ended, "dossier.progressed", dossier="x", state="in_post")
+        assert (sent.state, sent.outcome, sent.returned_by) == ("in_post", outcome, "postal")
+        back = tell(sent, "postal.marked", item="RR123456785VN", state="came_back")
+        assert back.state == outcome
+
+
 def test_the_provinces_word_on_what_the_office_holds_is_a_conflict() -> None:
     dossier = assigned()
     assert tell(dossier, "dossier.progressed", dossier="x", note="Đã xem") is dossier

@@ -187,6 +187,8 @@ def test_it_warns_when_less_is_left_than_the_busiest_day_took() -> None:
     far = date(2026, 12, 31)
     assert warned(far, left=10, busiest=10) == []
     assert [one.code for one in warned(far, left=9, busiest=10)] == ["lease-low"]
+    assert warned(far, left=1, busiest=0) == []
+    assert [one.code for one in warned(far, left=0, busiest=0)] == ["lease-low"]
     both = [one.code for one in warned(FRIDAY, left=0, busiest=1)]
     assert both == ["lease-ending", "lease-low"]
 

@@ -6,8 +6,10 @@ from typing import get_args
 
 from records.desk_events import State
 from records.dossier import ALLOWED
+from records.fee_statistics import COLUMNS as FEE_COLUMNS
 from records.statistics import COLUMNS
 from records.texts import TEXTS
+from records.values import PaidBy
 from records.visit_statistics import COLUMNS as VISIT_COLUMNS
 
 SOURCE = "\n".join(
@@ -25,7 +27,9 @@ def test_every_text_asked_for_is_there() -> None:
 
 
 def test_no_text_stands_there_for_nothing() -> None:
-    headed = {f"column.{name}" for name in (*COLUMNS, *VISIT_COLUMNS)}
+    headed = {f"column.{name}" for name in (*COLUMNS, *VISIT_COLUMNS, *FEE_COLUMNS)}
+    headed |= {f"paid_by.{way}" for way in get_args(PaidBy)}
+    assert headed <= TEXTS.keys()
     for key in TEXTS.keys() - headed:
         last = key.partition(".")[2]
         assert f'"{key}"' in SOURCE or f'"{last}"' in SOURCE, key

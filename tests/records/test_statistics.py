@@ -1,9 +1,10 @@
 """The dossier report: every dossier counts once on each side of the sum."""
 
+import contextlib
 import random
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from records.calendar import OFFICE_ZONE
+from records.desk_events import State
 from records.events import decode_body
 from records.moment import to_ms
 from records.statistics import (
@@ -30,6 +32,7 @@ from records.statistics import (
 from tests.records.office import APPLICANT, Office
 from wire.problems import Refusal
 
+as_json = msgspec.json.encode
 ALL_HERE = Completeness(offices=1, heard=1)
 FIELDS = {"1.001193": "Hộ tịch", "1.000001": "Đất đai", "2.000815": "Chứng thực"}
 RESOLVE: dict[str, Any] = {"result": {"kind": "paper"}}
@@ -85,6 +88,26 @@ def balanced(row: StatisticsRow) -> bool:
 
 def do(office: Office, command: str, number: int = 1, **members: Any) -> None:
     office.submit(command, dossier=f"2026/1/{number}", **members)
+
+
+def mark(office: Office, subject: int, state: str) -> None:
+    """The post says what became of an item."""
+    told = {"item": "RR123456785VN", "state": state}
+    office.append("postal.marked", subject, decode_body("postal.marked", as_json(told)))
+
+
+def progress(office: Office, state: str, subject: int = 1) -> None:
+    """The province says how far a dossier is."""
+    told = {"dossier": "x", "state": state}
+    office.append("dossier.progressed", subject, decode_body("dossier.progressed", as_json(told)))
+
+
+def with_the_province(procedure_code: str) -> Office:
+    """An office whose one dossier the province holds."""
+    office = Office()
+    office.receive(procedure_code)
+    do(office, "dossier.forward", to="Sở Tư pháp", holder="province")
+    return office
 
 
 def test_the_columns_are_those_of_the_interface_page() -> None:
@@ -153,6 +176,8 @@ def test_declined_money_returns_and_overrides_are_counted_apart() -> None:
         do(office, "dossier.pay", number, name="Lệ phí", amount_vnd=8_000, by="cash")
         do(office, "dossier.resolve", number, **RESOLVE)
         do(office, "dossier.return", number, by=by)
+        if by in {"postal", "official_mail"}:
+            mark(office, list(office.dossiers)[-1], "delivered")
     assert figures(report(office, "2026-11-20", "2026-11-20").totals) == {
         "received": 4,
         "resolved_on_time": 4,
@@ -163,6 +188,89 @@ def test_declined_money_returns_and_overrides_are_counted_apart() -> None:
         "fees_vnd": 32_000,
         "overrides": 4,
     }
+
+
+def test_what_is_in_the_post_is_given_back_when_it_is_delivered_and_once() -> None:
+    office = Office()
+    office.receive("1.001193")
+    do(office, "dossier.resolve", **RESOLVE)
+
+    def given_back() -> tuple[int, int, int]:
+        first = report(office, "2026-11-20", "2026-11-22").totals.returned_postal
+        then = report(office, "2026-11-23", "2026-11-30").totals.returned_postal
+        return first, then, report(office, "2026-11-20", "2026-11-30").totals.returned_postal
+
+    do(office, "dossier.return", by="postal")
+    assert given_back() == (0, 0, 0), "it is on its way"
+    mark(office, 1, "came_back")
+    do(office, "dossier.return", by="postal")
+    assert given_back() == (0, 0, 0), "it came back and was sent again"
+    office.wait(days=5)
+    mark(office, 1, "delivered")
+    assert office.only().returned_at_ms is not None
+    assert given_back() == (0, 1, 1)
+
+
+def test_what_the_province_asks_for_and_gives_back_counts_too() -> None:
+    office = with_the_province("1.000001")
+    progress(office, "supplement_requested")
+    progress(office, "forwarded")
+    progress(office, "returned")
+    assert figures(report(office, "2026-11-20", "2026-11-20").totals) == {
+        "received": 1,
+        "supplement_rounds": 1,
+        "resolved_on_time": 1,
+        "returned_direct": 1,
+    }
+
+
+@pytest.mark.parametrize("state", ["returned", "in_post"])
+@pytest.mark.parametrize(
+    ("day", "figure"),
+    [
+        ("2026-11-27", "resolved_early"),
+        ("2026-11-30", "resolved_on_time"),
+        ("2026-12-01", "resolved_late"),
+    ],
+)
+def test_given_back_by_the_province_is_resolved_by_its_due_date(
+    state: str, day: str, figure: str
+) -> None:
+    office = with_the_province("1.000001")
+    office.now_ms = ms(f"{day}T09:00")
+    progress(office, state)
+    office.now_ms = ms("2026-12-20T09:00")
+    do(office, "dossier.pay", name="Lệ phí", amount_vnd=1_000, by="cash")
+    totals = report(office, "2026-11-01", "2026-12-31").totals
+    assert getattr(totals, figure) == 1
+    assert balanced(totals)
+
+
+def test_a_dossier_set_back_to_work_comes_in_anew_and_the_months_join() -> None:
+    office = with_the_province("1.000001")
+    progress(office, "resolved")
+    before = report(office, "2026-11-01", "2026-11-30", now="2026-12-01T00:00").totals
+    office.now_ms = ms("2026-12-10T09:00")
+    progress(office, "forwarded")
+    office.now_ms = ms("2027-01-05T09:00")
+    progress(office, "refused")
+    rows = report(office, "2026-11-01", "2027-01-31", group=("month",)).rows
+    assert [figures(row) for row in rows] == [
+        {"month": "2026-11", "received": 1, "resolved_early": 1},
+        {"month": "2026-12", "received": 1, "pending_late": 1},
+        {"month": "2027-01", "carried_in": 1, "refused": 1},
+    ]
+    assert report(office, "2026-11-01", "2026-11-30").totals == before, "what was told stays so"
+
+
+def test_an_outcome_that_the_province_changes_later_counts_as_it_was_first() -> None:
+    office = with_the_province("1.000001")
+    progress(office, "resolved")
+    office.now_ms = ms("2026-12-10T09:00")
+    progress(office, "refused")
+    assert office.only().outcome == "refused"
+    totals = report(office, "2026-11-01", "2026-12-31").totals
+    assert figures(totals) == {"received": 1, "resolved_early": 1}
 
 
 def test_somebody_declined_on_another_day_is_not_counted() -> None:
@@ -262,23 +370,36 @@ MOVES: dict[str, dict[str, Any]] = {
     "dossier.withdraw": {"reason": "x"},
     "dossier.extend": {"due_at": "2026-12-30T17:00:00+07:00", "reason": "x"},
     "dossier.return": {"by": "direct"},
+    "dossier.return by post": {"by": "postal"},
+    "dossier.forward to the province": {"to": "Sở", "holder": "province"},
     "dossier.pay": {"name": "Lệ phí", "amount_vnd": 1_000, "by": "cash"},
 }
 
 
+STATES = get_args(State)
+STANDS = {"carried_in", "pending_in_time", "pending_late", "waiting_for_papers"}
+FLOWS = [name for name in COLUMNS[4:] if name not in STANDS]
+
+
 def random_office(chance: random.Random) -> Office:
-    """A month and a half of work; now and then the clock is set back."""
+    """A month and a half of work, of the province too; now and then the clock is set back."""
     office = Office("2026-11-02T08:00:00+07:00")
     for _ in range(chance.randrange(1, 40)):
         office.wait(hours=chance.choice([0, 1, 3, 24, 70, -5]))
         if not office.dossiers or chance.random() < 0.3:
             office.receive(chance.choice(["1.001193", "1.000001"]))
             continue
-        command = chance.choice(list(MOVES))
-        try:
-            do(office, command, chance.randrange(len(office.dossiers)) + 1, **MOVES[command])
-        except Refusal:
-            continue
+        number = chance.randrange(len(office.dossiers)) + 1
+        subject = list(office.dossiers)[number - 1]
+        told = chance.random()
+        if told < 0.25:
+            progress(office, chance.choice(STATES), subject)
+        elif told < 0.3:
+            mark(office, subject, chance.choice(["delivered", "came_back", "lost"]))
+        else:
+            move = chance.choice(list(MOVES))
+            with contextlib.suppress(Refusal):
+                do(office, move.partition(" ")[0], number, **MOVES[move])
     office.wait(hours=5)
     return office
 
@@ -304,8 +425,8 @@ def test_what_one_period_leaves_the_next_takes_up(seed: int, cut: int) -> None:
     whole = report(office, "2026-10-01", "2027-02-28", now=later).totals
     left = before.pending_in_time + before.pending_late + before.waiting_for_papers
     assert left == after.carried_in
-    for name in ("received", "refused", "withdrawn", "stopped", "supplement_rounds", "fees_vnd"):
-        assert getattr(before, name) + getattr(after, name) == getattr(whole, name)
+    for name in FLOWS:
+        assert getattr(before, name) + getattr(after, name) == getattr(whole, name), name
 
 
 @given(st.integers(0, 2**32))

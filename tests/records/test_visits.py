@@ -60,6 +60,21 @@ def test_the_same_scan_within_a_minute_is_answered_again_and_not_recorded() -> N
     assert len(office.journal) == 1
 
 
+def test_whoever_left_within_the_minute_comes_in_anew() -> None:
+    office = Office()
+    come(office)
+    office.wait(seconds=34)
+    leave(office)
+    office.wait(seconds=10)
+    again = come(office)
+    assert again.repeated_seq is None
+    assert [event.kind for event in again.events] == ["visit.checked_in"]
+    assert again.warnings == ()
+    assert [visit.is_inside for visit in office.visits.values()] == [False, True]
+    office.wait(seconds=10)
+    assert come(office).repeated_seq == 3, "now they are inside, and this is the same scan"
+
+
 def test_after_a_minute_a_second_check_in_is_recorded_with_a_warning() -> None:
     office = Office()
     come(office)

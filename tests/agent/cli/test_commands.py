@@ -17,7 +17,12 @@ from tests.agent.cli.terminal import Terminal
 from tests.agent.web.office import CHECK_IN, RECEIVE, Office
 from tests.agent.world import KEY, as_json
 
-SUBCOMMANDS = ["report dossiers", "report visits", *(f"user {w}" for w in ("add", "pin", "list"))]
+SUBCOMMANDS = [
+    "report dossiers",
+    "report fees",
+    "report visits",
+    *(f"user {w}" for w in ("add", "pin", "list")),
+]
 
 
 def lines(*commands: dict[str, Any]) -> bytes:

@@ -45,7 +45,7 @@ ca_file = "ca.pem"
 [api]
 socket = "run/agent.sock"
 listen = ""
-lan = ":443"
+lan = ""
 hostname = "motcua.local"
 [sync]
 poll_s = 60
@@ -56,13 +56,36 @@ driver = "barcode"
 port = "usb:0c2e:0b61:20171A0D"
 use = "door"
 counter = 0
-baud = 9600
+baud = 19200
+pattern = ""
 """
     read = config.parse(text, Path("/etc/commune/agent.toml"))
     assert read.province.ca_file == Path("/etc/commune/ca.pem")
     assert read.data_dir == Path("/var/lib/commune")
     assert read.sync.poll_s == 60
     assert read.devices[0].port == "usb:0c2e:0b61:20171A0D"
+    assert read.devices[0].baud == 19_200
+
+
+@pytest.mark.parametrize(
+    ("written", "path"),
+    [
+        ('[api]\nlan = ":443"\n', "api.lan"),
+        (
+            '[[devices]]\nname = "s"\ndriver = "pattern"\nport = "x"\nuse = "scale"\npattern = "g"',
+            "devices[0].pattern",
+        ),
+    ],
+)
+def test_what_this_version_does_not_have_is_refused_and_not_passed_over(
+    written: str, path: str
+) -> None:
+    with pytest.raises(ConfigInvalid) as refused:
+        config.parse(GOOD + written, Path("/etc/commune/agent.toml"))
+    (error,) = refused.value.errors
+    assert error.path == path
+    assert "does not have it yet" in error.message.en
+    assert "Remove the line" in error.remedy.en
 
 
 def test_keys_from_systemd_take_the_place_of_the_directory(tmp_path: Path) -> None:

@@ -122,6 +122,21 @@ async def test_warnings_that_numbers_run_out_are_worked_out_once_a_minute(office
     assert await warned() == 0
 
 
+async def test_a_day_whose_numbers_are_used_up_says_so_with_every_dossier(office: Office) -> None:
+    await desk(office, "numbers.leased", lease(journal="0" * 32))
+    few = lease(**{"from": 9_998, "to": 9_999, "prefix": "H26.107.01"})
+    office.clock.advance(90 * 86_400_000)  # the first lease is over
+    year = {"first_day": "2027-02-01", "last_day": "2027-12-31"}
+    await desk(office, "numbers.leased", few | year)
+    answers = []
+    for _ in range(4):
+        answers.append(await office.receive(applicant={"full_name": "Lê Văn An"}))
+        office.clock.advance(61_000)
+    assert [answer.code is not None for answer in answers] == [True, True, False, False]
+    warned = [[warning.code for warning in answer.warnings] for answer in answers]
+    assert warned == [[], [], *[["code-missing", "lease-low"]] * 2]
+
+
 async def test_numbers_go_on_without_a_gap_past_commands_that_were_undone(office: Office) -> None:
     """What is remembered of the highest numbers is forgotten with whatever is undone."""
 

@@ -155,10 +155,11 @@ async def test_today_is_counted_as_it_happens(
     today = (await made.read()).today
     assert (today.received, today.returned, today.due, today.inside) == (2, 1, 1, 1)
     clock.advance(12 * HOUR_MS)
-    assert (await made.read()).today.overdue == 1
+    evening = (await made.read()).today
+    assert (evening.due, evening.overdue) == (1, 0), "the date counts, not the hour"
     clock.advance(24 * HOUR_MS)
     tomorrow = (await made.read()).today
-    assert (tomorrow.received, tomorrow.inside) == (0, 0)
+    assert (tomorrow.received, tomorrow.due, tomorrow.overdue, tomorrow.inside) == (0, 0, 1, 0)
 
 
 async def test_the_board_shows_the_heads_of_this_moment(office: Office, made: Figures) -> None:

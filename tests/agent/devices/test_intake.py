@@ -14,13 +14,14 @@ from wire.event import parse_time
 from wire.problems import Refusal
 
 KEY = bytes(range(32))
+TODAY = date(2026, 11, 20)
 NOW_MS = parse_time("2026-11-20T08:31:05+07:00")
 MINUTE_MS = 60_000
 CARD = "001184000017|012345678|Nguyễn Thị Ngọc Hà|05031984|Nữ|Thôn 1, xã Ứng Hòa|01012022"
 
 
 def arrival(text: str) -> Arrival | None:
-    return arrival_of(recognise(text, key=KEY), NOW_MS)
+    return arrival_of(recognise(text, key=KEY), NOW_MS, TODAY)
 
 
 def test_a_citizen_card_names_its_holder() -> None:
@@ -54,6 +55,30 @@ def test_other_codes_name_nobody(text: str) -> None:
     assert arrival(text) is None
 
 
+def test_a_declaration_may_bear_a_foreign_passport() -> None:
+    found = arrival("CMP1|John Smith|0912345678|c01x00t47||2026-11-20T07:00")
+    assert found is not None
+    assert found.visitor == VisitorIn(
+        full_name="John Smith", phone="0912345678", id_number="C01X00T47"
+    )
+
+
+def test_what_a_command_may_not_hold_is_left_out_and_the_person_comes_in() -> None:
+    declared = arrival(f"CMP1|{'A' * 300}|0912345678|001085000001||2026-11-20T07:00")
+    assert declared is not None
+    assert declared.visitor == VisitorIn(phone="0912345678", id_number="001085000001")
+    card = arrival("001184000017||Nguyễn Thị Ngọc Hà|05031884|Nữ|Thôn 1|01012022")
+    unborn = arrival("001184000017||Nguyễn Thị Ngọc Hà|21112026|Nữ|Thôn 1|01012022")
+    for found in (card, unborn):
+        assert found is not None
+        assert (found.visitor.id_number, found.visitor.address) == ("001184000017", "Thôn 1")
+        assert found.visitor.date_of_birth is None
+
+
+def test_a_scan_of_which_nothing_is_left_names_nobody() -> None:
+    assert arrival(f"CMP1|{'A' * 300}|1|2||2026-11-20T07:00") is None
+
+
 def test_inside_since_this_morning_means_out() -> None:
     found = arrival(CARD)
     assert found is not None
@@ -84,6 +109,7 @@ class Desk:
             show=self.shown.append,
             refused=lambda _, refusal: self.refusals.append(refusal.code),
             mark_key=KEY,
+            today=lambda: TODAY,
         )
 
     async def submit(self, line: bytes, actor: str) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import termios
 import tty
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from agent.attached import attached
+from agent.config import Device
 from agent.devices.drivers import PROFILES
 from agent.devices.line import RECORDS_WAITING_MAX, DeviceConfig, Shell
 from agent.devices.manager import DeviceManager
@@ -154,6 +157,19 @@ async def test_more_records_than_may_wait_are_all_read(scanner: FarEnd) -> None:
         await asyncio.to_thread(os.write, scanner.master, b"".join(lines))
         got = [(await office.next()).value.text for _ in range(count)]
     assert got == [f"code {number}" for number in range(count)]
+    scanner.unplug()
+
+
+@pytest.mark.parametrize(("baud", "speed"), [(19_200, termios.B19200), (None, termios.B9600)])
+async def test_a_line_runs_at_the_speed_the_technician_wrote(
+    scanner: FarEnd, baud: int | None, speed: int
+) -> None:
+    named = Device(name="door", driver="barcode", port=str(scanner.name), use="door", baud=baud)
+    other = Device(name="scale", driver="mt-sics", port="x", use="scale")
+    (config,) = attached([named, other])
+    async with at_work(config) as office:
+        await office.until("ready")
+        assert termios.tcgetattr(scanner.master)[4:6] == [speed, speed]
     scanner.unplug()
 
 

@@ -7,9 +7,9 @@ import sqlcipher3
 
 from agent.figures import orders_shown
 from agent.views import lists, standing
-from agent.views.lists import DossierQuery
+from agent.views.search import DossierQuery
 from tests.agent.office import Office
-from tests.agent.world import chained, desk_event, lease
+from tests.agent.world import PERSON_KEY, chained, desk_event, lease
 from wire.problems import Refusal
 
 ASSIGNED = {
@@ -76,7 +76,7 @@ async def goes_on(office: Office) -> None:
     await office.check_in()
     now_ms = office.clock.now_ms()
     page = await office.journal.read(
-        lambda connection: lists.dossier_page(connection, DossierQuery(), now_ms)
+        lambda connection: lists.dossier_page(connection, DossierQuery(), now_ms, PERSON_KEY)
     )
     assert page.items
     orders_shown(await office.journal.read(standing.orders))

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from agent.views import counts
 from records import synthetic
 from tests.agent.web.office import CHECK_IN, RECEIVE, Office
 from tests.agent.world import as_json
@@ -171,3 +172,21 @@ async def test_days_at_the_ends_of_the_calendar_are_no_question(office: Office) 
         ):
             answer = await client.get(query)
             assert (answer.status_code, answer.json()["code"]) == (422, "field-invalid"), query
+
+
+async def test_due_and_overdue_are_matters_of_dates(office: Office) -> None:
+    await fill(office, 2)  # due at 17:00 today
+    due = {"today": 2, "overdue": 0}
+    for hours in (0, 12):  # 08:31, and 20:31 after closing
+        office.clock.advance(hours * 3_600_000)
+        for word, count in due.items():
+            assert len((await items(office, f"/api/dossiers?due={word}"))["items"]) == count
+        counted = await office.journal.read(lambda c: counts.today(c, office.clock.now_ms()))
+        assert (counted.due, counted.overdue) == (2, 0)
+        assert not any(item["late"] for item in (await items(office, "/api/dossiers"))["items"])
+    office.clock.advance(12 * 3_600_000)  # the day after
+    assert (await items(office, "/api/dossiers?due=today"))["items"] == []
+    late = (await items(office, "/api/dossiers?due=overdue"))["items"]
+    assert [item["late"] for item in late] == [True, True]
+    counted = await office.journal.read(lambda c: counts.today(c, office.clock.now_ms()))
+    assert (counted.due, counted.overdue) == (0, 2)
