@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import sqlcipher3
+from sqlalchemy.exc import OperationalError
 
 from console.speech import Speech
 from server.cli import MODULES, build
@@ -207,3 +209,18 @@ def test_a_database_that_somebody_writes_to_is_not_called_damaged(
         telling(Speech("server", "en"), config, both_write)
     assert ended.value.code == 1
     assert "database-locked" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("code", "ends"), [(13, 3), (11, 4)])
+def test_a_full_disk_is_not_called_a_damaged_database(
+    operator: Operator, code: int, ends: int
+) -> None:
+    error = sqlcipher3.OperationalError("the driver's words")
+    error.sqlite_errorcode = code  # SQLITE_FULL, SQLITE_CORRUPT
+
+    async def work() -> None:
+        raise OperationalError("INSERT", {}, error)
+
+    with pytest.raises(SystemExit) as ended:
+        telling(Speech("server", "en"), load(operator.config), work)
+    assert ended.value.code == ends
