@@ -108,6 +108,17 @@ async def named(conn: AsyncConnection, text: str) -> Listed:
     return found[0]
 
 
+async def expect_to_lend(
+    conn: AsyncConnection, place: Place, now_ms: int, left_today: int | None = None
+) -> None:
+    """Lock the office whose numbers a journal may need, before its desk is (`store.engine`).
+
+    `left_today` may be what a device said long ago: a lock taken in vain harms nobody.
+    """
+    if leases.is_due(place, _day(now_ms), left_today):
+        await offices.locked(conn, place.office_id)
+
+
 async def lend_numbers(
     conn: AsyncConnection,
     place: Place,
@@ -117,9 +128,10 @@ async def lend_numbers(
 ) -> Desk:
     """Append the number leases that are due to a device's desk; return it with its new head.
 
-    A device that a person has to look at first gets none.
+    A device that a person has to look at first gets none. The office is locked before the desk
+    (`expect_to_lend`): here it is held already.
     """
-    today = date.fromisoformat(format_time(now_ms)[:10])
+    today = _day(now_ms)
     if not leases.is_due(place, today, left_today):
         return each
     if await incidents.unsettled(conn, place.office_id, place.device_id, BOX_CHANGED):
@@ -130,6 +142,10 @@ async def lend_numbers(
         return each
     written = [desk.write(_leased(lease), now_ms)]
     return (await desk.append(conn, [(each, written)], now_ms))[0]
+
+
+def _day(now_ms: int) -> date:
+    return date.fromisoformat(format_time(now_ms)[:10])
 
 
 def _leased(item: Lease) -> Saying:

@@ -290,8 +290,10 @@ async def approve(ctx: ServerContext, device_id: bytes) -> None:
         if device.state != "pending":
             return
         await conn.execute(device_table.update().where(device.row).values(state="active"))
+        journals = await places.journals_of(conn, device.office_id, device_id)
+        await offices.locked(conn, device.office_id)
         each = await desk.find(conn, device.office_id, device.desk_id)
-        for place in await places.journals_of(conn, device.office_id, device_id):
+        for place in journals:
             if place.state == "open" and each.state == "open":
                 each = await devices.lend_numbers(conn, place, each, now_ms)
             await catch_up.project_rest(conn, ctx.project, place)

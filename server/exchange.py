@@ -199,6 +199,11 @@ class _Said:
 async def _say(this: _Exchange, contact: Contact) -> _Said:
     """Find the desk events the device lacks, leasing numbers first when they run low."""
     conn, device, up = this.conn, this.device, this.request.up
+    report, place = this.request.report, contact.place
+    lends = device.state == "active" and contact.verdict == "ok" and this.turn.current
+    if lends and place is not None:
+        left = report.facts.left_today if report else None
+        await devices.expect_to_lend(conn, place, this.now_ms, left)
     each = await desk.find(conn, device.office_id, device.desk_id)
     if not this.turn.current:
         return _Said(each)
@@ -216,10 +221,9 @@ async def _say(this: _Exchange, contact: Contact) -> _Said:
             device_id=device.device_id,
         )
         return _Said(each, lost=await desk.ladder(conn, each))
-    if device.state == "active" and contact.verdict == "ok" and contact.place is not None:
-        report = this.request.report
+    if lends and place is not None:
         left = report.facts.left_today if report and cursor == each.head else None
-        each = await devices.lend_numbers(conn, contact.place, each, this.now_ms, left)
+        each = await devices.lend_numbers(conn, place, each, this.now_ms, left)
     part = await desk.after(conn, each, cursor)
     return _Said(each, part if device.state == "active" else desk.guarded(part), record=record)
 
