@@ -21,7 +21,6 @@ from wire.problems import Refusal
 from wire.turns import TurnState, decode_state
 
 State = Literal["pending", "active", "quarantined", "revoked"]
-BOX_CHANGED = "box-changed"
 
 
 class Device(Struct, frozen=True, kw_only=True):
@@ -134,7 +133,7 @@ async def lend_numbers(
     today = _day(now_ms)
     if not leases.is_due(place, today, left_today):
         return each
-    if await incidents.unsettled(conn, place.office_id, place.device_id, BOX_CHANGED):
+    if await incidents.unsettled(conn, place.office_id, place.device_id, incidents.BOX_CHANGED):
         return each
     owner = await offices.locked(conn, place.office_id)
     lease = await leases.renew(conn, place, owner.code, today, left_today)
@@ -158,7 +157,7 @@ async def judge_box(
     """Compare the hardware a device shows with what was accepted (section 6, `box`).
 
     One part changed is a part that was swapped: noted and accepted. More, or one together with
-    an `incident`, is for a person; until then the device gets no new numbers.
+    an `incident`, is for a person; until one settles it the device gets no new numbers.
     """
     if box is None or box == each.box:
         return
@@ -168,11 +167,12 @@ async def judge_box(
         await incidents.record(
             conn,
             each.office_id,
-            BOX_CHANGED if suspect else "part-swapped",
+            incidents.BOX_CHANGED if suspect else "part-swapped",
             facts=(each.box, box),
             detail=", ".join(changed),
             now_ms=now_ms,
             device_id=each.device_id,
+            shown=box if suspect else None,
         )
         if suspect:
             return

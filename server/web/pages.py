@@ -45,8 +45,8 @@ class SignIn:
         self._one_at_a_time = asyncio.Lock()
         self._waiting = 0
 
-    async def role_of(self, context: ServerContext, form: LoginForm, address: str) -> users.Role:
-        """Return the role of a person. Raises TooOften, Refusal credentials-wrong or busy."""
+    async def person(self, context: ServerContext, form: LoginForm, address: str) -> users.Person:
+        """Return who signs in. Raises TooOften, Refusal credentials-wrong or busy."""
         name = form.user.strip()
         self._rates.take(f"{address}\x00{name}".encode("utf-8", "replace"), context.now_ms())
         if self._waiting >= CHECKS_WAITING_MAX:
@@ -54,12 +54,12 @@ class SignIn:
         self._waiting += 1
         try:
             async with self._one_at_a_time, context.store.read() as conn:
-                role = await users.check(conn, name, form.password)
+                person = await users.check(conn, name, form.password)
         finally:
             self._waiting -= 1
-        if role is None:
+        if person is None:
             raise Refusal("credentials-wrong")
-        return role
+        return person
 
 
 @get("/login", opt={"access": "page"})
@@ -75,13 +75,13 @@ async def login(request: AnyRequest, data: URLEncodedBody[LoginForm]) -> Respons
     sign_in: SignIn = request.app.state.sign_in
     address = request.client.host if request.client is not None else ""
     try:
-        role = await sign_in.role_of(context, data, address)
+        person = await sign_in.person(context, data, address)
     except Refusal as refusal:
         message = TEXTS[_why(refusal)].pick(lang)
         status = refusal.type.status
         return page("login.html", lang, status, user=data.user, message=message, session=None)
     sessions: Sessions = request.app.state.sessions
-    token = sessions.open(data.user.strip(), role, context.now_ms())
+    token = sessions.open(data.user.strip(), person, context.now_ms())
     return _redirect("/", _cookie(SESSION_COOKIE, token, context, http_only=True))
 
 

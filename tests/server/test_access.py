@@ -20,6 +20,7 @@ from records.office_events import OFFICE_BODIES
 from server import access, openapi, tokens, users
 from server.context import ServerContext
 from server.main import create_app
+from server.users import Person
 from server.web import sessions
 from tests.server.province import Device, make_config, new_device
 from tests.server.readers import reading
@@ -271,9 +272,10 @@ def test_a_page_answers_to_its_own_names_alone(
 def test_the_session_left_alone_for_longest_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "SESSIONS_MAX", 2)
     kept = sessions.Sessions(os.urandom)
-    first, second = kept.open("a", "viewer", 0), kept.open("b", "viewer", 0)
+    viewer = Person("viewer", bytes(32))
+    first, second = kept.open("a", viewer, 0), kept.open("b", viewer, 0)
     assert kept.find(first, 1) is not None
-    third = kept.open("c", "viewer", 2)
+    third = kept.open("c", viewer, 2)
     assert [kept.find(token, 3) is not None for token in (first, second, third)] == [
         True,
         False,

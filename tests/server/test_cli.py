@@ -82,6 +82,48 @@ def test_a_user_needs_a_password_worth_the_name(operator: Operator) -> None:
     assert operator.types(*piped, stdin="long enough indeed\n").returncode == 0
 
 
+def test_people_are_listed_given_a_password_and_disabled(operator: Operator) -> None:
+    piped = ["user", "add", "op", "--role", "operator", "--password", "-"]
+    operator.types(*piped, stdin="long enough indeed\n")
+    changed = operator.types("user", "password", "op", "--password", "-", stdin="another one here")
+    assert changed.returncode == 0
+    assert operator.types("user", "disable", "op", "--json").stdout == '{"ok":true}\n'
+    (row,) = json.loads(operator.types("user", "list", "--json").stdout)["users"]
+    assert (row["name"], row["role"]) == ("op", "operator")
+    assert row["disabled_at"] is not None
+    again = operator.types("user", "disable", "op")
+    assert again.returncode == 0
+    assert json.loads(operator.types("user", "list", "--json").stdout)["users"] == [row]
+    assert row["disabled_at"] in operator.types("user", "list").stdout
+    for words in (["disable", "nobody"], ["password", "nobody", "--password", "long enough"]):
+        unknown = operator.types("user", *words)
+        assert unknown.returncode == 1
+        assert "user-unknown" in unknown.stderr
+
+
+def test_an_incident_is_listed_and_settled_by_its_id(operator: Operator) -> None:
+    operator.types("migrate")
+    asyncio.run(_change_a_box(load(operator.config)))
+    (row,) = json.loads(operator.types("incidents", "list", "--open", "--json").stdout)["incidents"]
+    assert (row["kind"], row["office"], row["settled_at"]) == ("box-changed", "H26.107", None)
+    assert operator.types("incidents", "settle", row["incident"], "--note", " ").returncode == 2
+    done = operator.types("incidents", "settle", row["incident"], "--note", "new disk")
+    assert done.returncode == 0
+    assert "numbers again" in done.stderr
+    again = operator.types("incidents", "settle", row["incident"], "--note", "x", "--json")
+    assert json.loads(again.stdout)["note"] == "new disk"
+    assert "box-changed" not in operator.types("incidents", "list", "--open").stdout
+    assert "new disk" in operator.types("incidents", "list").stdout
+    assert operator.types("incidents", "settle", "00" * 16, "--note", "x").returncode == 1
+
+
+async def _change_a_box(config: Config) -> None:
+    async with opened(config) as ctx:
+        device = await new_device(ctx)
+        device.box = b"\x01" * 24
+        await device.sync()
+
+
 def test_publishing_names_each_bad_line_and_says_nothing(operator: Operator) -> None:
     lines = [
         '{"kind":"notice.published","body":{"title":"Nghỉ","text":"Nghỉ lễ","lobby":true}}',

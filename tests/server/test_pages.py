@@ -60,6 +60,35 @@ async def signed_in(browser: Browser) -> Browser:
     return browser
 
 
+@pytest.mark.parametrize("word", ["disable", "password", "role"])
+async def test_who_is_disabled_or_has_a_new_password_is_out_at_the_next_page(
+    ctx: ServerContext, signed_in: Browser, word: str
+) -> None:
+    await signed_in.see("/")
+    match word:
+        case "disable":
+            await users.disable(ctx, "operator")
+        case "password":
+            await users.set_password(ctx, "operator", "mật khẩu khác hẳn")
+        case _:
+            await users.add(ctx, name="operator", role="viewer", password=PASSWORD)
+    answer = await signed_in.http.get("/")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login")
+    assert (await signed_in.sign_in()).status_code == {"disable": 401, "password": 401}.get(
+        word, 303
+    )
+    assert (await signed_in.http.get("/")).status_code == (200 if word == "role" else 303)
+
+
+async def test_an_old_session_is_not_let_in_by_the_old_password_set_again(
+    ctx: ServerContext, signed_in: Browser
+) -> None:
+    await users.set_password(ctx, "operator", PASSWORD)
+    assert (await signed_in.http.get("/")).status_code == 303
+    assert (await signed_in.sign_in()).status_code == 303
+    assert (await signed_in.http.get("/")).status_code == 200
+
+
 @pytest.fixture
 async def device(ctx: ServerContext) -> Device:
     return await new_device(ctx)
