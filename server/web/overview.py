@@ -15,6 +15,8 @@ from server.web.texts import TEXTS, written_age, written_count, written_time
 from wire.texts import Lang
 
 PAGE_ROWS: Final = 100
+PAGES_MAX: Final = 10_000
+WORDS_CHARS_MAX: Final = 100
 Sort = Literal["office", "state", "seen", "backlog", "lag", "agent", "problems"]
 SORTS: Final[tuple[Sort, ...]] = get_args(Sort)
 Shown = Literal["fresh", "late", "silent", "never", "pending", "quarantined", "revoked", "none"]

@@ -18,7 +18,14 @@ from server.rates import Rates, TooOften
 from server.refusals import AnyRequest, refused
 from server.web import asking
 from server.web.detail import detail
-from server.web.overview import SORTS, STATES, Question, overview
+from server.web.overview import (
+    PAGES_MAX,
+    SORTS,
+    STATES,
+    WORDS_CHARS_MAX,
+    Question,
+    overview,
+)
 from server.web.sessions import Session, Sessions
 from server.web.templating import SEALS, page, static_file
 from server.web.texts import LANGUAGE_COOKIE, TEXTS, lang_of
@@ -26,8 +33,6 @@ from wire.problems import Refusal
 
 LANGUAGE_AGE_S: Final = 365 * 86_400
 CHECKS_WAITING_MAX: Final = 8  # each check of a password takes 64 MB for a moment, one at a time
-WORDS_CHARS_MAX: Final = 100
-PAGES_MAX: Final = 10_000
 
 
 class LoginForm(Struct, frozen=True):
