@@ -41,7 +41,7 @@ from wire import turns
 from wire.chain import Head
 from wire.codec import CODECS
 from wire.keys import VerifyKey
-from wire.limits import IDLE_POLL_S
+from wire.limits import IDLE_POLL_S, PENDING_POLL_S
 from wire.plaintext import Down, Problem
 from wire.problems import Refusal
 from wire.short import IV_BYTES, is_short
@@ -50,7 +50,6 @@ from wire.turns import TurnJudgement
 
 IDLE_SPREAD_S = 600  # at most twice an hour, and a province's offices apart from each other
 AT_ONCE_S = 1  # 0 says nothing
-PENDING_POLL_S = 60  # a person is comparing the new device's name just now
 PROBLEMS_MAX = 200
 
 
