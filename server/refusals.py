@@ -70,9 +70,14 @@ def accident(request: AnyRequest, error: Exception) -> Response[bytes]:
 
 def unrouted(request: AnyRequest, error: HTTPException) -> Response[bytes]:
     """Answer what the routes themselves refuse: no such page, no such method, a bad parameter."""
+    return refused(request, unrouted_as(error))
+
+
+def unrouted_as(error: HTTPException) -> Refusal:
+    """Return the refusal that says what the routes themselves refuse."""
     codes = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}
     code = codes.get(error.status_code, "field-invalid" if error.status_code < 500 else "internal")
-    return refused(request, Refusal(code, error.detail if error.status_code == 400 else ""))
+    return Refusal(code, error.detail if error.status_code == 400 else "")
 
 
 HANDLERS: dict[type[Exception] | int, Any] = {

@@ -68,10 +68,28 @@ def test_a_token_is_shown_once_listed_and_ended(operator: Operator) -> None:
 
 def test_a_token_may_have_a_last_day(operator: Operator) -> None:
     operator.types(
-        "token", "create", "--scope", "reports", "--name", "x", "--expires", "2026-12-31"
+        "token", "create", "--scope", "reports", "--name", "x", "--expires", "2999-12-31"
     )
     (row,) = json.loads(operator.types("token", "list", "--json").stdout)["tokens"]
-    assert row["expires_at"] == "2026-12-31T23:59:59+07:00"
+    assert row["expires_at"] == "2999-12-31T23:59:59+07:00"
+
+
+@pytest.mark.parametrize(
+    ("words", "path"),
+    [(["--name", " "], "name"), (["--name", "x", "--expires", "2020-01-01"], "expires")],
+)
+def test_a_token_of_nobody_or_of_yesterday_is_not_made(
+    operator: Operator, words: list[str], path: str
+) -> None:
+    done = operator.types("token", "create", "--scope", "feed", *words)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"  {path}: " in done.stderr
+    assert json.loads(operator.types("token", "list", "--json").stdout) == {"tokens": []}
+
+
+def test_ending_a_token_that_is_not_there_is_told(operator: Operator) -> None:
+    done = operator.types("token", "revoke", "nope", "--json")
+    assert (done.returncode, done.stdout) == (1, '{"ok":false,"revoked":0}\n')
 
 
 def test_a_user_needs_a_password_worth_the_name(operator: Operator) -> None:
