@@ -44,11 +44,14 @@ class Speech:
         sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
         sys.stdout.flush()
 
-    def refuse(self, refusal: Refusal) -> NoReturn:
-        """Tell a refusal and exit with its code of the catalogue."""
-        self.fail(refusal.document(self.lang))
+    def refuse(self, refusal: Refusal, remedy: str = "") -> NoReturn:
+        """Tell a refusal and exit with its code of the catalogue.
 
-    def fail(self, document: ProblemDocument) -> NoReturn:
+        `remedy` stands for the catalogue's where that speaks of another situation.
+        """
+        self.fail(refusal.document(self.lang), remedy)
+
+    def fail(self, document: ProblemDocument, remedy: str = "") -> NoReturn:
         """Tell a problem document and exit with its code of the catalogue."""
         self.tell(f"{document.title} ({document.code})")
         known = CATALOGUE.get(document.code)
@@ -56,7 +59,8 @@ class Speech:
             self.tell(document.detail)
         for error in document.errors:
             self.tell(f"  {error.path}: {error.message}")
-        remedy = "" if known is None else known.remedy.pick(self.lang)
+        if not remedy and known is not None:
+            remedy = known.remedy.pick(self.lang)
         if remedy and remedy != document.detail:
             self.tell(self("error.remedy", remedy=remedy))
         raise SystemExit(EXIT_REFUSED if known is None else known.exit)

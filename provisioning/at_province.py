@@ -5,27 +5,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
-
 from provisioning.office_list import OfficeRow
-from records.desk_events import OfficeProfile
-from server import offices
+from server import office_register, offices
 from server.cli.opening import opened as server_opened
 from server.config import load
 from server.context import ServerContext
 from server.enrolment import issue_ticket
-from server.publishing import publish
+from server.office_register import Entry, Found
 from wire import base45, statements
 from wire.problems import Refusal
 from wire.statements import Ticket
-
-
-class Imported(NamedTuple):
-    """One office of a list; `is_new` when its id was minted now."""
-
-    code: str
-    office_id: bytes
-    is_new: bool
 
 
 class Issued(NamedTuple):
@@ -47,23 +36,23 @@ async def opened(config_file: Path) -> AsyncIterator[ServerContext]:
         yield context
 
 
-async def add_office(
-    context: ServerContext, code: str, name: str, ward_code: str | None
-) -> Imported:
+async def add_office(context: ServerContext, entry: Entry) -> bytes:
     """Mint an office's id and tell the office its name; a code that is known keeps its id."""
+    (done,) = await office_register.take_in(context, [entry])
+    if done.office_id is None:
+        raise AssertionError("whatever was taken in has an id")
+    return done.office_id
+
+
+async def import_offices(
+    context: ServerContext, rows: Sequence[OfficeRow], *, dry_run: bool
+) -> list[Found]:
+    """Take a list into the register, all or nothing; with `dry_run` only say what would be."""
+    entries = [Entry(row.code, row.name, row.ward_code, row.valid_from) for row in rows]
+    if not dry_run:
+        return await office_register.take_in(context, entries)
     async with context.store.read() as conn:
-        known = await offices.by_code(conn, code)
-    if known is not None:
-        return Imported(code, known.office_id, is_new=False)
-    office_id = await offices.add_office(context, code, name, ward_code)
-    profile = msgspec.json.encode(OfficeProfile(name=name))
-    await publish(context, [office_id], [("office.profile", profile)])
-    return Imported(code, office_id, is_new=True)
-
-
-async def import_offices(context: ServerContext, rows: Sequence[OfficeRow]) -> tuple[Imported, ...]:
-    """Add the offices of a list; doing it again adds nothing."""
-    return tuple([await add_office(context, row.code, row.name, row.ward_code) for row in rows])
+        return await office_register.compare(conn, entries)
 
 
 async def issue(context: ServerContext, code: str, *, automatic: bool, valid_s: int) -> Issued:

@@ -57,16 +57,19 @@ def read(data: bytes, province_code: str | None) -> tuple[OfficeRow, ...]:
     rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     found: list[OfficeRow] = []
     errors: list[RowError] = []
+    first: dict[str, int] = {}
     try:
         errors += _header(tuple(rows.fieldnames or ()))
         for cells in () if errors else rows:
-            wrong = tuple(_mistakes(rows.line_num, cells, province_code))
+            wrong = (
+                *_mistakes(rows.line_num, cells, province_code),
+                *_repeated(rows.line_num, cells, first),
+            )
             errors += wrong
             if not wrong:
                 found.append(_row(rows.line_num, cells))
     except csv.Error:
         errors.append(RowError(rows.reader.line_num, "", _TEXTS["office-list.not-csv"]))
-    errors += _repeated(found)
     if not errors and not found:
         errors.append(RowError(1, "", _TEXTS["office-list.empty"]))
     if errors:
@@ -115,13 +118,14 @@ def _row(line: int, cells: Mapping[str | None, str | None]) -> OfficeRow:
     )
 
 
-def _repeated(rows: list[OfficeRow]) -> Iterator[RowError]:
-    first: dict[str, int] = {}
-    for row in rows:
-        at = first.setdefault(row.code, row.line)
-        if at != row.line:
-            text = _TEXTS["office-list.repeated"].format(code=row.code, line=at)
-            yield RowError(row.line, "code", text)
+def _repeated(
+    line: int, cells: Mapping[str | None, str | None], first: dict[str, int]
+) -> Iterator[RowError]:
+    """Tell a code that stood before; `first` remembers the line of each."""
+    code = _cell(cells, "code")
+    at = first.setdefault(code, line)
+    if code and at != line:
+        yield RowError(line, "code", _TEXTS["office-list.repeated"].format(code=code, line=at))
 
 
 def _cell(cells: Mapping[str | None, str | None], name: str) -> str:

@@ -8,8 +8,10 @@
     DIR/keys/province.cose   the root's statement that names the public halves; written last
     DIR/server.toml          where the server listens and keeps its data
     DIR/province.toml        code and name, for the checks of `offices import`
+    DIR/first.ndjson         calendar and catalogue, for `commune-server publish`
 
-Nothing is ever overwritten: losing a key closes what was sealed to it.
+Nothing is ever overwritten: losing a key closes what was sealed to it. The root key is made first,
+so whatever else is there without it belongs to a province whose root key is away.
 """
 
 import tomllib
@@ -19,7 +21,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from provisioning import durable
+from provisioning import durable, first_state
 from provisioning.toml_text import quoted
 from wire import statements
 from wire.keys import SEED_BYTES, SealingKey, SigningKey
@@ -45,6 +47,7 @@ class Founded(Struct, frozen=True):
 
     server_toml: Path
     root_key: Path
+    first_state: Path
     root_hash: bytes
 
 
@@ -53,13 +56,14 @@ def found(
 ) -> Founded:
     """Make all keys and files of a province.
 
-    A run that was cut off is carried on with the keys it made. Raises Refusal file-exists when
-    the province is founded already.
+    A run that was cut off is carried on with the keys it made. Raises Refusal province-founded
+    when the province is founded already, be its root key away or not: a new root would cut off
+    every device that trusts the old one.
     """
     keys, root_folder = folder / "keys", folder / "root"
     statement_file, server_toml = keys / "province.cose", folder / "server.toml"
-    if statement_file.exists():
-        raise Refusal("file-exists", str(statement_file))
+    first = folder / "first.ndjson"
+    _must_be_new(folder, statement_file, root_folder / "root.key")
     for private in (keys, root_folder):
         durable.private_folder(private)
     root = SigningKey(_seed(root_folder / "root.key", random_bytes))
@@ -67,9 +71,13 @@ def found(
     sealing = SealingKey(_seed(keys / "sealing.key", random_bytes))
     for name in ("turn.key", "database.key"):
         _seed(keys / name, random_bytes)
-    for file, text in ((server_toml, _server_toml(new)), (folder / "province.toml", _card(new))):
+    for file, data in (
+        (server_toml, _server_toml(new).encode()),
+        (folder / "province.toml", _card(new).encode()),
+        (first, first_state.ndjson()),
+    ):
         if not file.exists():
-            durable.write(file, text.encode(), mode=PUBLIC_FILE)
+            durable.write(file, data, mode=PUBLIC_FILE)
     statement = Province(
         n=FIRST,
         name=new.name,
@@ -80,7 +88,17 @@ def found(
         root_key=root.public,
     )
     durable.write(statement_file, statements.sign(statement, root), mode=PUBLIC_FILE)
-    return Founded(server_toml, root_folder / "root.key", root.key_id)
+    return Founded(server_toml, root_folder / "root.key", first, root.key_id)
+
+
+def _must_be_new(folder: Path, statement: Path, root_key: Path) -> None:
+    """Refuse a folder whose province is founded, or has anything but the key it begins with."""
+    if statement.exists():
+        raise Refusal("province-founded", str(statement))
+    own = [*sorted((folder / "keys").glob("*.key")), folder / "server.toml"]
+    left = [file for file in (*own, folder / "province.toml", folder / "data") if file.exists()]
+    if left and not root_key.exists():
+        raise Refusal("province-founded", ", ".join(map(str, left)))
 
 
 def code_of(folder: Path) -> str | None:

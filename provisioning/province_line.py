@@ -4,6 +4,7 @@ Nothing that comes back is believed here. Whatever goes wrong is a Refusal of th
 with exit code 3 pass when the line does, the others are the province's own answer.
 """
 
+import re
 import socket
 import ssl
 from collections.abc import Sequence
@@ -24,6 +25,8 @@ ANSWER_S_MAX = 30
 EXIT_UNREACHABLE = 3
 PROVINCE_TYPE = "application/cose"
 PROBLEM_TYPE = "application/problem+json"
+BOTH = re.compile(r"[a-z2-7]{10}, [a-z2-7]{10}")
+"""Two device10: all that is taken from what a province says in words of its own."""
 
 
 class Later(Refusal):
@@ -44,9 +47,13 @@ class Answer(NamedTuple):
 
 
 class _Problem(Struct, frozen=True):
-    """What of a problem document is read: our own catalogue has the texts in both languages."""
+    """What of a problem document is read: our own catalogue has the texts in both languages.
+
+    Of `detail` only the names of the two devices that used one ticket are shown.
+    """
 
     code: str
+    detail: str = ""
 
 
 class ProvinceLine:
@@ -131,4 +138,5 @@ def _read(answer: Answer, wanted: str) -> bytes:
     code = problem.code if problem.code in CATALOGUE else "server-error"
     if answer.status in (429, 503) and answer.retry_after_s is not None:
         raise Later(code, answer.retry_after_s)
-    raise Refusal(code)
+    both = problem.detail if code == "ticket-used" and BOTH.fullmatch(problem.detail) else ""
+    raise Refusal(code, both)

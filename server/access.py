@@ -23,7 +23,7 @@ from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from server import tokens
+from server import tokens, users
 from server.config import Config
 from server.context import ServerContext
 from server.web.sessions import Session, Sessions, csrf_matches
@@ -71,6 +71,12 @@ async def _any_bearer(connection: Connection, context: ServerContext) -> None:
 async def _signed_in(connection: Connection, context: ServerContext) -> None:
     session = session_of(connection, context.now_ms())
     if session is None:
+        raise Refusal("not-signed-in")
+    async with context.store.read() as conn:
+        person = await users.present(conn, session.user)
+    if person != session.person:  # a new password or role, or disabled
+        sessions: Sessions = connection.app.state.sessions
+        sessions.close(connection.cookies[SESSION_COOKIE])
         raise Refusal("not-signed-in")
     if connection.scope.get("method") not in SAFE_METHODS:
         given = connection.headers.get(CSRF_HEADER) or await _csrf_field(connection)

@@ -21,7 +21,6 @@ from wire.problems import Refusal
 from wire.turns import TurnState, decode_state
 
 State = Literal["pending", "active", "quarantined", "revoked"]
-BOX_CHANGED = "box-changed"
 
 
 class Device(Struct, frozen=True, kw_only=True):
@@ -108,6 +107,17 @@ async def named(conn: AsyncConnection, text: str) -> Listed:
     return found[0]
 
 
+async def expect_to_lend(
+    conn: AsyncConnection, place: Place, now_ms: int, left_today: int | None = None
+) -> None:
+    """Lock the office whose numbers a journal may need, before its desk is (`store.engine`).
+
+    `left_today` may be what a device said long ago: a lock taken in vain harms nobody.
+    """
+    if leases.is_due(place, _day(now_ms), left_today):
+        await offices.locked(conn, place.office_id)
+
+
 async def lend_numbers(
     conn: AsyncConnection,
     place: Place,
@@ -117,12 +127,13 @@ async def lend_numbers(
 ) -> Desk:
     """Append the number leases that are due to a device's desk; return it with its new head.
 
-    A device that a person has to look at first gets none.
+    A device that a person has to look at first gets none. The office is locked before the desk
+    (`expect_to_lend`): here it is held already.
     """
-    today = date.fromisoformat(format_time(now_ms)[:10])
+    today = _day(now_ms)
     if not leases.is_due(place, today, left_today):
         return each
-    if await incidents.unsettled(conn, place.office_id, place.device_id, BOX_CHANGED):
+    if await incidents.unsettled(conn, place.office_id, place.device_id, incidents.BOX_CHANGED):
         return each
     owner = await offices.locked(conn, place.office_id)
     lease = await leases.renew(conn, place, owner.code, today, left_today)
@@ -130,6 +141,10 @@ async def lend_numbers(
         return each
     written = [desk.write(_leased(lease), now_ms)]
     return (await desk.append(conn, [(each, written)], now_ms))[0]
+
+
+def _day(now_ms: int) -> date:
+    return date.fromisoformat(format_time(now_ms)[:10])
 
 
 def _leased(item: Lease) -> Saying:
@@ -142,7 +157,7 @@ async def judge_box(
     """Compare the hardware a device shows with what was accepted (section 6, `box`).
 
     One part changed is a part that was swapped: noted and accepted. More, or one together with
-    an `incident`, is for a person; until then the device gets no new numbers.
+    an `incident`, is for a person; until one settles it the device gets no new numbers.
     """
     if box is None or box == each.box:
         return
@@ -152,11 +167,12 @@ async def judge_box(
         await incidents.record(
             conn,
             each.office_id,
-            BOX_CHANGED if suspect else "part-swapped",
+            incidents.BOX_CHANGED if suspect else "part-swapped",
             facts=(each.box, box),
             detail=", ".join(changed),
             now_ms=now_ms,
             device_id=each.device_id,
+            shown=box if suspect else None,
         )
         if suspect:
             return

@@ -27,17 +27,15 @@ from wire.chain import genesis
 from wire.codec import CODECS
 from wire.enrolment import IssuedTicket, Opened
 from wire.keys import VerifyKey, device10
-from wire.limits import IDLE_POLL_S, MESSAGE_BYTES_MAX
+from wire.limits import IDLE_POLL_S, MESSAGE_BYTES_MAX, PENDING_POLL_S, TICKET_ID_BYTES
 from wire.plaintext import Down
 from wire.problems import Malformed, Refusal
 from wire.statements import DeviceRecord, Province, Revoked, Ticket
 from wire.turns import NO_TURN, TurnState
 
 TICKET_VALID_S = 14 * 86_400  # a device travels to the office by post and waits for a technician
-TICKET_ID_BYTES = 8
 SECRET_BYTES = 16
 ROLE = "office"
-PENDING_POLL_S = 60
 
 
 async def issue_ticket(
@@ -104,7 +102,8 @@ async def enrol(ctx: ServerContext, ticket_id: bytes, body: bytes, address: str)
             answer = await _enrol(conn, ctx, opened, request_hash, now_ms)
     except Refusal as refusal:
         if refusal.code == "ticket-used":
-            await _show_both(ctx, opened, now_ms)
+            both = await _show_both(ctx, opened, now_ms)
+            raise Refusal("ticket-used", both) from refusal
         raise
     return await asyncio.to_thread(seal, answer, opened.request.sealing, ctx.keys, CODECS)
 
@@ -264,20 +263,25 @@ async def _issued(conn: AsyncConnection, row: Row[tuple[object, ...]]) -> Issued
     )
 
 
-async def _show_both(ctx: ServerContext, opened: Opened, now_ms: int) -> None:
-    """Tell a person which two devices used one ticket: its paper was seen by somebody else."""
+async def _show_both(ctx: ServerContext, opened: Opened, now_ms: int) -> str:
+    """Tell a person which two devices used one ticket: its paper was seen by somebody else.
+
+    Return both device10, the first to use it first.
+    """
     async with ctx.store.write() as conn:
         row = await _ticket(conn, opened.request.ticket, locked=True)
         first = device10(row.device_id) if row.device_id is not None else ""
+        both = f"{first}, {device10(opened.device_id)}"
         await incidents.record(
             conn,
             row.office_id,
             "ticket-used",
             facts=(row.ticket_id, opened.device_id),
-            detail=f"{first}, {device10(opened.device_id)}",
+            detail=both,
             now_ms=now_ms,
             device_id=row.device_id,
         )
+    return both
 
 
 async def approve(ctx: ServerContext, device_id: bytes) -> None:
@@ -290,8 +294,10 @@ async def approve(ctx: ServerContext, device_id: bytes) -> None:
         if device.state != "pending":
             return
         await conn.execute(device_table.update().where(device.row).values(state="active"))
+        journals = await places.journals_of(conn, device.office_id, device_id)
+        await offices.locked(conn, device.office_id)
         each = await desk.find(conn, device.office_id, device.desk_id)
-        for place in await places.journals_of(conn, device.office_id, device_id):
+        for place in journals:
             if place.state == "open" and each.state == "open":
                 each = await devices.lend_numbers(conn, place, each, now_ms)
             await catch_up.project_rest(conn, ctx.project, place)

@@ -41,7 +41,7 @@ from wire import turns
 from wire.chain import Head
 from wire.codec import CODECS
 from wire.keys import VerifyKey
-from wire.limits import IDLE_POLL_S
+from wire.limits import IDLE_POLL_S, PENDING_POLL_S
 from wire.plaintext import Down, Problem
 from wire.problems import Refusal
 from wire.short import IV_BYTES, is_short
@@ -50,7 +50,6 @@ from wire.turns import TurnJudgement
 
 IDLE_SPREAD_S = 600  # at most twice an hour, and a province's offices apart from each other
 AT_ONCE_S = 1  # 0 says nothing
-PENDING_POLL_S = 60  # a person is comparing the new device's name just now
 PROBLEMS_MAX = 200
 
 
@@ -199,6 +198,11 @@ class _Said:
 async def _say(this: _Exchange, contact: Contact) -> _Said:
     """Find the desk events the device lacks, leasing numbers first when they run low."""
     conn, device, up = this.conn, this.device, this.request.up
+    report, place = this.request.report, contact.place
+    lends = device.state == "active" and contact.verdict == "ok" and this.turn.current
+    if lends and place is not None:
+        left = report.facts.left_today if report else None
+        await devices.expect_to_lend(conn, place, this.now_ms, left)
     each = await desk.find(conn, device.office_id, device.desk_id)
     if not this.turn.current:
         return _Said(each)
@@ -216,10 +220,9 @@ async def _say(this: _Exchange, contact: Contact) -> _Said:
             device_id=device.device_id,
         )
         return _Said(each, lost=await desk.ladder(conn, each))
-    if device.state == "active" and contact.verdict == "ok" and contact.place is not None:
-        report = this.request.report
+    if lends and place is not None:
         left = report.facts.left_today if report and cursor == each.head else None
-        each = await devices.lend_numbers(conn, contact.place, each, this.now_ms, left)
+        each = await devices.lend_numbers(conn, place, each, this.now_ms, left)
     part = await desk.after(conn, each, cursor)
     return _Said(each, part if device.state == "active" else desk.guarded(part), record=record)
 

@@ -12,7 +12,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.arrival import Corrections, When, when
@@ -24,6 +23,7 @@ from server.store.positions import assign
 from server.store.tables import event as event_table
 from server.store.tables import journal as journal_table
 from server.store.tables import problem as problem_table
+from server.store.transient import is_transient
 from server.stored import StoredEvent
 from wire.chain import event_id
 from wire.digests import event_mark
@@ -144,9 +144,9 @@ async def _projected(
     try:
         async with conn.begin_nested():
             return await project(conn, place.office_id, events)
-    except (OperationalError, InterfaceError):
-        raise  # the database itself: nothing was taken in, the office sends again
-    except Exception as error:  # noqa: BLE001 - whatever a projection does, the event stays
+    except Exception as error:  # whatever a projection does, the event stays
+        if is_transient(error):
+            raise  # the database itself: nothing was taken in, the office sends again
         where = extract_tb(error.__traceback__)[-1]
         detail = f"{type(error).__name__} in {where.name}, line {where.lineno}"
         return [Problem(event.seq, "projection-failed", detail) for event in events]

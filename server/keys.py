@@ -12,8 +12,10 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from wire import statements
 from wire.keys import SealingKey, SigningKey
 from wire.problems import Refusal
+from wire.statements import Province
 from wire.texts import Text
 
 KEY_BYTES = 32
@@ -28,6 +30,11 @@ class ServerKeys:
     turn: bytes = field(repr=False)
     province: bytes
     successor: bytes | None
+
+    @property
+    def name(self) -> str:
+        """The province's name, as its statement has it."""
+        return statements.read_unverified(self.province, Province).name
 
     def opening(self, kid: bytes) -> SealingKey:
         """Return the sealing key a message was sealed to. Raises Refusal receiver-unknown."""

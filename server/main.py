@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -20,6 +21,7 @@ import structlog
 import uvicorn
 from litestar import Litestar
 from litestar.datastructures import State
+from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp
 
 from server import api, keys, projections, refusals, routes_exchange
@@ -126,7 +128,7 @@ def create_app(context: ServerContext) -> Litestar:
         ),
         guards=[guard],
         lifespan=[lifespan],
-        exception_handlers=refusals.HANDLERS,
+        exception_handlers=refusals.HANDLERS | {HTTPException: pages.on_unrouted},
         openapi_config=None,
         logging_config=None,
         request_max_body_size=BODY_BYTES_MAX,
@@ -136,13 +138,18 @@ def create_app(context: ServerContext) -> Litestar:
 async def run(config: Config) -> None:
     """Serve until SIGINT or SIGTERM."""
     context = await open_context(config)
-    _log.info("started", listen=f"{config.host}:{config.port}", version=version("commune"))
     await _Server(uvicorn_config(context)).serve()
     _log.info("stopped")
 
 
 class _Server(uvicorn.Server):
     """Stops at SIGINT and SIGTERM and then returns, so that the process ends with 0."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say that it serves once it does: a port that is taken ends the process before that."""
+        await super().startup(sockets)
+        listen = f"{self.config.host}:{self.config.port}"
+        _log.info("started", listen=listen, version=version("commune"))
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

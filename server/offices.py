@@ -39,21 +39,34 @@ async def add_office(
 
     The code counts from `valid_from` on (today when not given).
     """
-    now_ms = ctx.now_ms()
     async with ctx.store.write() as conn:
         known = await by_code(conn, code)
         if known is not None:
             return known.office_id
-        office_id = UUID(bytes=ctx.random_bytes(16), version=4).bytes
-        since = format_time(now_ms)[:10] if valid_from is None else valid_from.isoformat()
-        await conn.execute(
-            office.insert().values(
-                office_id=office_id, code=code, name=name, ward_code=ward_code, created_ms=now_ms
-            )
+        return await mint(conn, ctx, code, name, ward_code, valid_from=valid_from)
+
+
+async def mint(
+    conn: AsyncConnection,
+    ctx: ServerContext,
+    code: str,
+    name: str,
+    ward_code: str | None = None,
+    *,
+    valid_from: date | None = None,
+) -> bytes:
+    """Store an office with a code nobody has, and return its new id."""
+    now_ms = ctx.now_ms()
+    office_id = UUID(bytes=ctx.random_bytes(16), version=4).bytes
+    await conn.execute(
+        office.insert().values(
+            office_id=office_id, code=code, name=name, ward_code=ward_code, created_ms=now_ms
         )
-        await conn.execute(
-            office_code.insert().values(office_id=office_id, code=code, name=name, valid_from=since)
-        )
+    )
+    since = format_time(now_ms)[:10] if valid_from is None else valid_from.isoformat()
+    await conn.execute(
+        office_code.insert().values(office_id=office_id, code=code, name=name, valid_from=since)
+    )
     return office_id
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, get_args
 
 import msgspec
 from litestar import Response, get
@@ -16,14 +16,18 @@ from msgspec import Struct
 
 from records.desk_events import DESK_BODIES
 from records.office_events import OFFICE_BODIES
-from records.statistics import Statistics
+from records.statistics import GROUPS, Group, Statistics
+from records.sync_report import OfficeReport
 from server.access import Access
+from server.api_feed import DOSSIERS_MAX, DOSSIERS_USUAL, EVENTS_MAX, EVENTS_USUAL
+from server.api_reports import REPORTS_MAX, REPORTS_USUAL
 from server.feed import FeedLine
 from server.listing import DossierPage
 from server.metrics import OPENMETRICS_TYPE
 from server.reconcile import Reconciliation
 from server.refusals import PROBLEM_TYPE
 from server.reports import ReportPage
+from server.web.overview import PAGES_MAX, SORTS, STATES, WORDS_CHARS_MAX
 from wire.event import Event
 from wire.message import MEDIA_TYPE
 from wire.problems import ProblemDocument
@@ -32,6 +36,7 @@ JSON: Final = "application/json"
 NDJSON: Final = "application/x-ndjson"
 CSV: Final = "text/csv"
 HTML: Final = "text/html"
+FORM: Final = "application/x-www-form-urlencoded"
 REF: Final = "#/components/schemas/{name}"
 
 
@@ -41,52 +46,107 @@ class Health(Struct, frozen=True):
     ok: bool
 
 
+class Query(NamedTuple):
+    """One parameter of a query and its schema."""
+
+    name: str
+    schema: Mapping[str, Any]
+    required: bool = False
+
+
+TEXT: Final = {"type": "string"}
+DAY: Final = {"type": "string", "format": "date"}
+OFFICE: Final = Query("office", TEXT | {"description": "a code of any time, or the office_id"})
+AFTER: Final = Query("after", TEXT | {"description": "a cursor as an answer gave it"})
+
+
+def limited(usual: int, most: int) -> Query:
+    """Return the parameter `limit` with its bounds."""
+    return Query("limit", {"type": "integer", "minimum": 1, "maximum": most, "default": usual})
+
+
+def chosen(name: str, *words: str) -> Query:
+    """Return a parameter that is one of some words."""
+    return Query(name, {"type": "string", "enum": list(words)})
+
+
+def days(*, required: bool) -> tuple[Query, Query]:
+    """Return `from` and `to`, both included; where they are not required, both or none."""
+    return Query("from", DAY, required), Query("to", DAY, required)
+
+
+# Separated by commas in one parameter (`style: form`, `explode: false`).
+GROUP: Final = Query(
+    "group",
+    {"type": "array", "items": {"enum": list(get_args(Group))}, "default": list(GROUPS)},
+)
+TICKET: Final = Query("ticket", {"type": "string", "pattern": "^[0-9a-f]{16}$"}, required=True)
+SEARCH: Final = (
+    Query("q", {"type": "string", "maxLength": WORDS_CHARS_MAX}),
+    chosen("state", *STATES),
+    chosen("sort", *SORTS),
+    chosen("down", "1"),
+    Query("page", {"type": "integer", "minimum": 1, "maximum": PAGES_MAX, "default": 1}),
+)
+
+
 class Operation(NamedTuple):
-    """One route: `access` as in `server.access`; `gives` and in which media."""
+    """One route: `access` as in `server.access`; `gives` and in which media.
+
+    `lines`: what one line of its NDJSON is.
+    """
 
     method: str
     path: str
+    id: str
     summary: str
     access: Access = "open"
-    query: tuple[str, ...] = ()
+    query: tuple[Query, ...] = ()
     gives: Any = None
     media: tuple[str, ...] = (JSON,)
     takes: str | None = None
+    lines: Any = None
 
 
 OPERATIONS: Final[Sequence[Operation]] = (
-    Operation("post", "/v1/exchange", "One sealed message of a device, one back", takes=MEDIA_TYPE,
-              media=(MEDIA_TYPE,)),
-    Operation("post", "/v1/enrolments", "The first message of a new device", query=("ticket",),
+    Operation("post", "/v1/exchange", "exchange", "One sealed message of a device, one back",
               takes=MEDIA_TYPE, media=(MEDIA_TYPE,)),
-    Operation("get", "/v1/province", "The signed statement of the province's keys and addresses",
+    Operation("post", "/v1/enrolments", "enrol", "The first message of a new device",
+              query=(TICKET,), takes=MEDIA_TYPE, media=(MEDIA_TYPE,)),
+    Operation("get", "/v1/province", "province",
+              "The signed statement of the province's keys and addresses",
               media=("application/cose",)),
-    Operation("get", "/healthz", "Whether server and database answer", gives=Health),
-    Operation("get", "/v1/events", "Events behind a cursor, in the order they were taken in",
-              "feed", ("after", "limit"), FeedLine, (NDJSON,)),
-    Operation("get", "/v1/dossiers", "Dossiers as they stand, unmasked",
-              "feed", ("office", "after", "limit"), DossierPage),
-    Operation("get", "/v1/sync-reports", "How offices stand, ordered by office and journal",
-              "reports", ("after", "limit", "changed_since"), ReportPage, (JSON, CSV, NDJSON)),
-    Operation("get", "/v1/sync-reports/{office}", "How one office stands, with its days",
-              "reports", (), ReportPage, (JSON, CSV, NDJSON)),
-    Operation("get", "/v1/reconciliation/{office}", "Both sides of an office compared",
-              "reports", ("from", "to"), Reconciliation),
-    Operation("get", "/v1/statistics/dossiers", "Dossiers of a period, both days included",
-              "reports", ("from", "to", "office", "group"), Statistics, (JSON, CSV)),
-    Operation("get", "/metrics", "Figures as OpenMetrics", "any", media=(OPENMETRICS_TYPE,)),
-    Operation("get", "/schema/openapi.json", "This document", "open"),
-    Operation("get", "/", "The table of offices", "session",
-              ("q", "state", "sort", "down", "page"), media=(HTML,)),
-    Operation("get", "/offices/{office}", "One office", "session", media=(HTML,)),
-    Operation("get", "/login", "The form to sign in", "page", media=(HTML,)),
-    Operation("post", "/login", "Sign in (form fields user, password)", "page", media=(HTML,),
-              takes="application/x-www-form-urlencoded"),
-    Operation("post", "/logout", "Sign out (form field csrf)", "session", media=(HTML,),
-              takes="application/x-www-form-urlencoded"),
-    Operation("get", "/language/{chosen}", "Choose vi or en", "page", media=(HTML,)),
-    Operation("get", "/static/{name}", "A file of the pages", media=("text/css",)),
-    Operation("get", "/favicon.ico", "The icon", media=("image/svg+xml",)),
+    Operation("get", "/healthz", "health", "Whether server and database answer", gives=Health),
+    Operation("get", "/v1/events", "events",
+              "Events behind a cursor, in the order they were taken in", "feed",
+              (AFTER, limited(EVENTS_USUAL, EVENTS_MAX)), media=(NDJSON,), lines=FeedLine),
+    Operation("get", "/v1/dossiers", "dossiers", "Dossiers as they stand, unmasked", "feed",
+              (OFFICE, AFTER, limited(DOSSIERS_USUAL, DOSSIERS_MAX)), DossierPage),
+    Operation("get", "/v1/sync-reports", "syncReports",
+              "How offices stand, ordered by office and journal", "reports",
+              (AFTER, limited(REPORTS_USUAL, REPORTS_MAX),
+               Query("changed_since", {"type": "string", "format": "date-time"})),
+              ReportPage, (JSON, CSV, NDJSON), lines=OfficeReport),
+    Operation("get", "/v1/sync-reports/{office}", "syncReportsOfOffice", "How one office stands",
+              "reports", (), ReportPage, (JSON, CSV, NDJSON), lines=OfficeReport),
+    Operation("get", "/v1/reconciliation/{office}", "reconciliation",
+              "Both sides of an office compared", "reports", days(required=False), Reconciliation),
+    Operation("get", "/v1/statistics/dossiers", "dossierStatistics",
+              "Dossiers of a period, both days included", "reports",
+              (*days(required=True), OFFICE, GROUP), Statistics, (JSON, CSV)),
+    Operation("get", "/metrics", "metrics", "Figures as OpenMetrics", "any",
+              media=(OPENMETRICS_TYPE,)),
+    Operation("get", "/schema/openapi.json", "description", "This document"),
+    Operation("get", "/", "officesPage", "The table of offices", "session", SEARCH, media=(HTML,)),
+    Operation("get", "/offices/{office}", "officePage", "One office", "session", media=(HTML,)),
+    Operation("get", "/login", "loginPage", "The form to sign in", "page", media=(HTML,)),
+    Operation("post", "/login", "signIn", "Sign in (form fields user, password)", "page",
+              media=(HTML,), takes=FORM),
+    Operation("post", "/logout", "signOut", "Sign out (form field csrf)", "session", media=(HTML,),
+              takes=FORM),
+    Operation("get", "/language/{chosen}", "language", "Choose vi or en", "page", media=(HTML,)),
+    Operation("get", "/static/{name}", "staticFile", "A file of the pages", media=("text/css",)),
+    Operation("get", "/favicon.ico", "icon", "The icon", media=("image/svg+xml",)),
 )  # fmt: skip
 
 SECURITY: Final[Mapping[Access, Sequence[Mapping[str, list[str]]]]] = {
@@ -110,6 +170,7 @@ def document() -> bytes:
     types = [*_answers(), *OFFICE_BODIES.values(), *DESK_BODIES.values(), Event, ProblemDocument]
     schemas, components = msgspec.json.schema_components(types, ref_template=REF)
     known = dict(zip(types, schemas, strict=True))
+    components[FeedLine.__name__]["properties"]["event"] = _event_of_a_line(known)
     paths: dict[str, dict[str, Any]] = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.path, {})[operation.method] = _operation(operation, known)
@@ -135,20 +196,27 @@ ROUTES = [openapi]
 
 
 def _answers() -> list[Any]:
-    return [operation.gives for operation in OPERATIONS if operation.gives is not None]
+    given = [given for operation in OPERATIONS for given in (operation.gives, operation.lines)]
+    return list(dict.fromkeys(one for one in given if one is not None))
+
+
+def _event_of_a_line(known: Mapping[Any, Any]) -> dict[str, Any]:
+    """Say that the bytes of the feed are an event's; msgspec takes them as they come."""
+    odd = {"description": "where `problem` is set: JSON as the office wrote it; null for no JSON"}
+    return {"anyOf": [known[Event], odd]}
 
 
 def _operation(operation: Operation, known: Mapping[Any, Any]) -> dict[str, Any]:
-    schema = {} if operation.gives is None else {"schema": known[operation.gives]}
     problem = {PROBLEM_TYPE: {"schema": known[ProblemDocument]}}
     described: dict[str, Any] = {
+        "operationId": operation.id,
         "summary": operation.summary,
         "security": SECURITY[operation.access],
         "parameters": _parameters(operation),
         "responses": {
             "200": {
                 "description": "done",
-                "content": {media: {} if media == CSV else schema for media in operation.media},
+                "content": {media: _content(operation, media, known) for media in operation.media},
             },
             "default": {"description": "refused (RFC 9457)", "content": problem},
         },
@@ -159,10 +227,25 @@ def _operation(operation: Operation, known: Mapping[Any, Any]) -> dict[str, Any]
     return described
 
 
+def _content(operation: Operation, media: str, known: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return what an answer in one media type is; OpenAPI 3.1 has no word for a line of many."""
+    if media == NDJSON:
+        return {"schema": known[operation.lines], "x-each": "line"}
+    if media == JSON and operation.gives is not None:
+        return {"schema": known[operation.gives]}
+    return {}
+
+
 def _parameters(operation: Operation) -> list[dict[str, Any]]:
     in_path = [part[1:-1] for part in operation.path.split("/") if part.startswith("{")]
-    string = {"type": "string"}
     return [
-        *({"name": name, "in": "path", "required": True, "schema": string} for name in in_path),
-        *({"name": name, "in": "query", "schema": string} for name in operation.query),
+        *({"name": name, "in": "path", "required": True, "schema": TEXT} for name in in_path),
+        *(_parameter(query) for query in operation.query),
     ]
+
+
+def _parameter(query: Query) -> dict[str, Any]:
+    described = {"name": query.name, "in": "query", "required": query.required}
+    if query.schema["type"] == "array":
+        described |= {"style": "form", "explode": False}
+    return described | {"schema": query.schema}

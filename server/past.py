@@ -28,7 +28,9 @@ async def fetch(conn: AsyncConnection, device: Device, wanted: Fetch) -> Past | 
     """Return the events asked for, as many as one answer may hold; None when there are none."""
     if not may_fetch(device, wanted):
         return None
-    place = await places.find(conn, device.office_id, wanted.device_id, wanted.journal)
+    place = await places.find(
+        conn, device.office_id, wanted.device_id, wanted.journal, locked=False
+    )
     if place is None or not 1 <= wanted.first <= place.head.seq:
         return None
     prev = await places.hash_at(conn, place, wanted.first - 1)

@@ -62,20 +62,20 @@ class Found(Struct, frozen=True, kw_only=True):
 
 
 async def find(
-    conn: AsyncConnection, office_id: bytes, device_id: bytes, journal_id: bytes
+    conn: AsyncConnection,
+    office_id: bytes,
+    device_id: bytes,
+    journal_id: bytes,
+    *,
+    locked: bool = True,
 ) -> Place | None:
-    """Return the journal of a device with its row locked, None when it is not known."""
-    row = (
-        await conn.execute(
-            select(journal)
-            .where(
-                journal.c.office_id == office_id,
-                journal.c.device_id == device_id,
-                journal.c.journal_id == journal_id,
-            )
-            .with_for_update()
-        )
-    ).one_or_none()
+    """Return the journal of a device, its row locked unless told not to; None: it is not known."""
+    query = select(journal).where(
+        journal.c.office_id == office_id,
+        journal.c.device_id == device_id,
+        journal.c.journal_id == journal_id,
+    )
+    row = (await conn.execute(query.with_for_update() if locked else query)).one_or_none()
     if row is None:
         return None
     return Place(

@@ -102,6 +102,17 @@ async def publish(
     return Published(len(written) * len(moved), heads)
 
 
+async def tell(
+    conn: AsyncConnection, office_id: bytes, kind: str, body: bytes, now_ms: int
+) -> None:
+    """Say one thing to one office inside the caller's transaction, its row locked or just made."""
+    judged = [_Judged(*judge(kind, body))]
+    await _keep(conn, [office_id], judged, now_ms)
+    written = [desk.write(item.saying, now_ms) for item in judged]
+    desks = await desk.open_desks(conn, [office_id])
+    await desk.append(conn, [(each, written) for each in desks], now_ms)
+
+
 def _judge_all(items: Sequence[tuple[str, bytes]]) -> list[_Judged]:
     judged: list[_Judged] = []
     refusals: dict[int, Refusal] = {}

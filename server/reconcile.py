@@ -114,22 +114,6 @@ def usual_span(today: date) -> tuple[date, date]:
     return today - timedelta(days=DAYS_COUNTED - 1), today
 
 
-async def agreed_days(
-    conn: AsyncConnection, office_id: bytes, journal_no: int
-) -> list[DayRow] | None:
-    """Return the day list of a journal at the head the province holds.
-
-    It ends with the day of the office's newest report. None when that report does not agree with
-    what the province held at its place, or there is none.
-    """
-    journals = await _journals(conn, office_id)
-    item = next((item for item in journals if item.journal_no == journal_no), None)
-    told = None if item is None else await _told(conn, item)
-    if item is None or item.report is None or told is None or told.office != told.province:
-        return None
-    return await _own(conn, item, item.head_seq, item.report.generated_at[:10])
-
-
 async def _journals(conn: AsyncConnection, office_id: bytes) -> list[_Journal]:
     own = (device.c.office_id == journal.c.office_id) & (device.c.device_id == journal.c.device_id)
     told = (report_table.c.office_id == journal.c.office_id) & (

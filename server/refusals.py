@@ -10,17 +10,15 @@ import structlog
 from litestar import Request, Response
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from server.context import ServerContext
 from server.rates import TooOften
+from server.store.transient import FAULTS, is_transient
 from wire.problems import Refusal
 from wire.texts import accept_language
 
 PROBLEM_TYPE = "application/problem+json"
 BUSY_S = 15  # a database that did not answer now may in this time; spread over twice as long
-DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout, OSError)
 
 FRAMES_LOGGED = 5
 
@@ -50,10 +48,13 @@ def refused(request: AnyRequest, refusal: Refusal) -> Response[bytes]:
 
 
 def away(request: AnyRequest, error: Exception) -> Response[bytes]:
-    """Answer while the database cannot be reached: nothing was stored, come again.
+    """Answer while the database cannot: nothing was stored, come again.
 
-    The log gets what the database said, without the statement's values.
+    The log gets what the database said, without the statement's values. What would fail every
+    time is an accident like any other.
     """
+    if not is_transient(error):
+        return accident(request, error)
     said = getattr(error, "orig", None) or error
     _log.warning("database-away", path=request.url.path, error=f"{type(said).__name__}: {said}")
     return refused(request, Refusal("busy"))
@@ -69,15 +70,20 @@ def accident(request: AnyRequest, error: Exception) -> Response[bytes]:
 
 def unrouted(request: AnyRequest, error: HTTPException) -> Response[bytes]:
     """Answer what the routes themselves refuse: no such page, no such method, a bad parameter."""
+    return refused(request, unrouted_as(error))
+
+
+def unrouted_as(error: HTTPException) -> Refusal:
+    """Return the refusal that says what the routes themselves refuse."""
     codes = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}
     code = codes.get(error.status_code, "field-invalid" if error.status_code < 500 else "internal")
-    return refused(request, Refusal(code, error.detail if error.status_code == 400 else ""))
+    return Refusal(code, error.detail if error.status_code == 400 else "")
 
 
 HANDLERS: dict[type[Exception] | int, Any] = {
     Refusal: refused,
     HTTPException: unrouted,
-    **dict.fromkeys(DATABASE_AWAY, away),
+    **dict.fromkeys(FAULTS, away),
     Exception: accident,
 }
 """For `Litestar(exception_handlers=…)`."""

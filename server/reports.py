@@ -1,22 +1,24 @@
-"""Sync reports for the central server: a page of them, or those of one office with their days."""
+"""Sync reports for the central server: a page of them, or those of one office, with their days."""
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
-from sqlalchemy import and_, or_
+from sqlalchemy import Row, and_, or_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records.sync_report import OfficeReport, day_reports
-from server import cursors, reconcile
+from server import cursors
+from server.agreement import agreed_days
 from server.config import Config
 from server.offices import Office
 from server.standing import STANDINGS, Standing, read
 from server.store.tables import device, journal, office
-from wire.digests import days_digest
+from wire.digests import DayRow, days_digest
 
 CURSOR: Final = "reports"
 
@@ -53,21 +55,31 @@ async def page(
 ) -> ReportPage:
     """Return up to `limit` reports behind a place, ordered by office and journal.
 
-    With `changed_since_ms` only of offices that were heard at that moment or later.
+    With `changed_since_ms` only of journals heard at that moment or later: a current message, or
+    events that a stale one brought.
     """
     query = STANDINGS.limit(limit + 1)
     if after is not None:
         same = and_(office.c.code == after.code, journal.c.journal_id > after.journal_id)
         query = query.where(or_(office.c.code > after.code, same))
     if changed_since_ms is not None:
-        query = query.where(device.c.seen_ms >= changed_since_ms)
+        heard = (device.c.seen_ms >= changed_since_ms, journal.c.received_ms >= changed_since_ms)
+        query = query.where(or_(*heard))
     rows = (await conn.execute(query)).all()
-    reports = tuple(read(row, config, now_ms).report for row in rows[:limit])
+    reports = await _told(conn, rows[:limit], config, now_ms)
     following = None
     if len(rows) > limit:
         last = rows[limit - 1]
         following = cursors.write(CURSOR, last.code, last.journal_id)
     return ReportPage(reports=reports, next=following)
+
+
+async def page_of_office(
+    conn: AsyncConnection, config: Config, now_ms: int, chosen: Office
+) -> ReportPage:
+    """Return the reports of one office, however many journals it has."""
+    rows = (await conn.execute(STANDINGS.where(office.c.office_id == chosen.office_id))).all()
+    return ReportPage(reports=await _told(conn, rows, config, now_ms), next=None)
 
 
 async def of_office(
@@ -78,10 +90,18 @@ async def of_office(
     return [read(row, config, now_ms) for row in await conn.execute(query)]
 
 
-async def with_days(conn: AsyncConnection, standing: Standing) -> OfficeReport:
-    """Return a report with the days it speaks of, when both sides count them alike."""
-    rows = await reconcile.agreed_days(conn, standing.office_id, standing.journal_no)
+async def _told(
+    conn: AsyncConnection, rows: Sequence[Row[Any]], config: Config, now_ms: int
+) -> tuple[OfficeReport, ...]:
+    """Return the reports of these rows, with their days where both sides count them alike."""
+    agreed = await agreed_days(conn, rows)
+    return tuple(
+        _with_days(read(row, config, now_ms).report, agreed.get((row.office_id, row.journal_no)))
+        for row in rows
+    )
+
+
+def _with_days(report: OfficeReport, rows: list[DayRow] | None) -> OfficeReport:
     if rows is None:
-        return standing.report
-    digest = days_digest(rows).hex()
-    return replace(standing.report, days=day_reports(rows), days_digest=digest)
+        return report
+    return replace(report, days=day_reports(rows), days_digest=days_digest(rows).hex())

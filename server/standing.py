@@ -68,6 +68,7 @@ STANDINGS: Final[Select[Any]] = (
         journal.c.state.label("journal_state"),
         journal.c.head_seq,
         journal.c.opened_ms,
+        journal.c.received_ms.label("events_ms"),
         report_table.c.report,
         report_table.c.received_ms.label("reported_ms"),
     )
@@ -102,14 +103,14 @@ def read(row: Row[Any], config: Config, now_ms: int) -> Standing:
         "province": row.code.partition(".")[0],
         "device": device10(row.device_id),
         "journal": row.journal_id.hex(),
-        "days": None,  # counted where one office is asked for, not for a page of thousands
+        "days": None,  # `server.reports` adds them; pages for people show none
     }
     return Standing(
         office_id=row.office_id,
         journal_no=row.journal_no,
         report=OfficeReport(
             **values,
-            received_at=None if row.seen_ms is None else format_time(row.seen_ms),
+            received_at=_heard(row.seen_ms, row.events_ms),
             state=state,
             reason=reason(state, config),
         ),
@@ -203,6 +204,12 @@ def _advanced(told: SyncReport, held: int, said: int | None) -> SyncReport:
         backlog=backlog,
         days_digest=told.days_digest if held == told.delivered_seq else None,
     )
+
+
+def _heard(*moments_ms: int | None) -> str | None:
+    """Return when something of a journal was heard last: a current message, or new events."""
+    known = [moment for moment in moments_ms if moment is not None]
+    return format_time(max(known)) if known else None
 
 
 def _uuid(office_id: bytes) -> str:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from server.context import ServerContext
 from server.store.tables import PROVINCE
 from server.store.tables import token as table
-from wire.problems import Refusal
+from wire.problems import FieldError, Refusal
 from wire.texts import load
 
 Scope = Literal["reports", "feed", "admin"]
@@ -39,8 +39,16 @@ async def create(
 ) -> str:
     """Make a token and return its text, which is never shown again.
 
-    `name` tells people whose it is; a name may have several, for the time of a change.
+    `name` tells people whose it is; a name may have several, for the time of a change. Raises
+    Refusal field-invalid without a name, or when it would be over already.
     """
+    errors = []
+    if not name.strip():
+        errors.append(FieldError("name", "field-invalid", TEXTS["token.name-missing"]))
+    if expires_ms is not None and expires_ms <= ctx.now_ms():
+        errors.append(FieldError("expires", "field-invalid", TEXTS["token.expires-past"]))
+    if errors:
+        raise Refusal("field-invalid", errors=errors)
     made = base64.urlsafe_b64encode(ctx.random_bytes(TOKEN_BYTES)).rstrip(b"=").decode()
     text = PREFIX + made
     row = {

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Literal, get_args
+from hashlib import sha256
+from typing import Any, Literal, get_args
 
 from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
-from sqlalchemy import select
+from msgspec import Struct
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.context import ServerContext
 from server.store.tables import PROVINCE
 from server.store.tables import user as table
+from wire.problems import Refusal
 
 Role = Literal["viewer", "operator", "admin"]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -44,23 +47,79 @@ async def add(ctx: ServerContext, *, name: str, role: Role, password: str) -> No
             await conn.execute(table.insert(), row)
 
 
-async def check(conn: AsyncConnection, name: str, password: str) -> Role | None:
-    """Return the role of a person whose password is right, else None.
+async def set_password(ctx: ServerContext, name: str, password: str) -> None:
+    """Give a person a new password, which ends what is open. Raises Refusal user-unknown."""
+    salt = ctx.random_bytes(_SALT_BYTES)
+    phc = await asyncio.to_thread(_hash, password, salt)
+    await _change(ctx, name, password_hash=phc)
+
+
+async def disable(ctx: ServerContext, name: str) -> None:
+    """Let a person in no more, from their next request on. Raises Refusal user-unknown.
+
+    Once more changes nothing; `add` lets them in again.
+    """
+    await _change(ctx, name, disabled_ms=func.coalesce(table.c.disabled_ms, ctx.now_ms()))
+
+
+async def _change(ctx: ServerContext, name: str, **values: object) -> None:
+    here = (table.c.office_id == PROVINCE) & (table.c.name == name)
+    async with ctx.store.write() as conn:
+        changed = await conn.execute(table.update().where(here).values(**values))
+    if changed.rowcount == 0:
+        raise Refusal("user-unknown", name)
+
+
+class Listed(Struct, frozen=True):
+    """A person as a list shows them; times are milliseconds since the epoch."""
+
+    name: str
+    role: Role
+    created_ms: int
+    disabled_ms: int | None
+
+
+async def listed(conn: AsyncConnection) -> list[Listed]:
+    """Return everybody, by name."""
+    columns = (table.c.name, table.c.role, table.c.created_ms, table.c.disabled_ms)
+    return [Listed(*row) for row in await conn.execute(select(*columns).order_by(table.c.name))]
+
+
+class Person(Struct, frozen=True):
+    """Somebody who may come in; `stamp` is another one after every new password."""
+
+    role: Role
+    stamp: bytes
+
+
+async def present(conn: AsyncConnection, name: str) -> Person | None:
+    """Return a person as they are now, None for one who is unknown or disabled."""
+    row = await _row(conn, name)
+    return None if row is None else _person(row)
+
+
+async def check(conn: AsyncConnection, name: str, password: str) -> Person | None:
+    """Return a person whose password is right, else None.
 
     An unknown name costs as much time as a wrong password.
     """
+    row = await _row(conn, name)
+    phc = _NOBODY if row is None else row.password_hash
+    right = await asyncio.to_thread(_verify, password, phc)
+    return None if row is None or not right else _person(row)
+
+
+async def _row(conn: AsyncConnection, name: str) -> Any:
     found = await conn.execute(
         select(table.c.role, table.c.password_hash).where(
             table.c.office_id == PROVINCE, table.c.name == name, table.c.disabled_ms.is_(None)
         )
     )
-    row = found.one_or_none()
-    phc = _NOBODY if row is None else row.password_hash
-    right = await asyncio.to_thread(_verify, password, phc)
-    if row is None or not right:
-        return None
-    role: Role = row.role
-    return role
+    return found.one_or_none()
+
+
+def _person(row: Any) -> Person:
+    return Person(row.role, sha256(row.password_hash.encode()).digest())
 
 
 def _hash(password: str, salt: bytes) -> str:

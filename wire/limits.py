@@ -82,6 +82,8 @@ RETRY_S_MAX = 5 * 60
 """Bounds of the full-jitter back-off after a failed exchange."""
 IDLE_POLL_S = 30 * 60
 """An office with nothing to say asks at most twice an hour."""
+PENDING_POLL_S = 60
+"""A new device asks this often: a person is comparing its name just now."""
 REPEATED_VERDICT_MAX = 3
 """`gap` or `fork` this often for the same place: stop sending until a person asks again."""
 ASIDE_BYTES_MAX = 64 << 20

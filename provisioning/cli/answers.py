@@ -18,11 +18,11 @@ class Refused(Struct, frozen=True):
     ok: bool = False
 
 
-def refuse(speech: Speech, refusal: Refusal, *, as_json: bool) -> NoReturn:
-    """Tell a refusal and exit with its code of the catalogue."""
+def refuse(speech: Speech, refusal: Refusal, *, as_json: bool, remedy: str = "") -> NoReturn:
+    """Tell a refusal and exit with its code of the catalogue; `remedy` as `Speech.refuse` has."""
     if as_json:
         speech.print_json(Refused(refusal.document(speech.lang)))
-    speech.refuse(refusal)
+    speech.refuse(refusal, remedy)
 
 
 def misused(speech: Speech, message: str) -> NoReturn:

@@ -8,7 +8,7 @@ from typing import Final
 import click
 
 from agent.config import Config, ConfigInvalid, read
-from console.speech import Speech
+from console.speech import EXIT_UNREACHABLE, Speech
 from console.words import Words, command, json_option
 from provisioning.cli.answers import misused, refuse, wrong_settings
 from provisioning.cli.doors import world
@@ -47,7 +47,12 @@ def enroll(
             province_cose=province,
         )
     except Refusal as refusal:
-        refuse(speech, refusal, as_json=as_json)
+        if refusal.type.exit != EXIT_UNREACHABLE:
+            refuse(speech, refusal, as_json=as_json)
+        # The catalogue's remedies of the line speak to offices at work: here nothing is recorded.
+        remedy = speech("enroll.no-line", url=settings.province.url)
+        said = Refusal(refusal.code, refusal.detail.pick(speech.lang) or remedy)
+        refuse(speech, said, as_json=as_json, remedy=remedy)
     except OSError as error:
         misused(speech, f"{error.filename or settings.keys_dir}: {error.strerror or error}")
     if as_json:

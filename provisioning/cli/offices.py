@@ -8,22 +8,28 @@ from msgspec import Struct
 
 from console.speech import EXIT_REFUSED, Speech
 from console.words import Words, WordsGroup, command, group, json_option
-from provisioning.at_province import Imported, import_offices
+from provisioning.at_province import import_offices
 from provisioning.cli.answers import refuse
 from provisioning.cli.province_side import at_province, config_option
 from provisioning.office_list import ListWrong, OfficeRow, read
 from provisioning.province import code_of
 from server.context import ServerContext
+from server.office_register import Found
 from wire.problems import Refusal
 
 
 class OfficeShape(Struct, frozen=True):
-    """One office; `office_id` is null in a dry run that found it new."""
+    """One office; `office_id` is null in a dry run that found it new.
+
+    `changed`: the list has another name or ward code than the register had; `was` is that name.
+    """
 
     code: str
     name: str
     office_id: str | None
-    is_new: bool | None
+    is_new: bool
+    changed: bool
+    was: str | None
 
 
 class ListShape(Struct, frozen=True):
@@ -52,20 +58,24 @@ class WrongShape(Struct, frozen=True):
 def import_list(speech: Speech, *, file: Path, config: Path, dry_run: bool, as_json: bool) -> None:
     """Import the offices of a list: all that are right, or none when anything is wrong."""
     rows = _rows(speech, file, config, as_json=as_json)
-    if dry_run:
-        shapes = tuple(OfficeShape(row.code, row.name, None, None) for row in rows)
-        _print(speech, ListShape(True, True, shapes), as_json=as_json)
-        return
 
-    async def work(context: ServerContext) -> tuple[Imported, ...]:
-        return await import_offices(context, rows)
+    async def work(context: ServerContext) -> list[Found]:
+        return await import_offices(context, rows, dry_run=dry_run)
 
     done = at_province(speech, config, work, as_json=as_json)
-    shapes = tuple(
-        OfficeShape(each.code, row.name, str(UUID(bytes=each.office_id)), each.is_new)
-        for row, each in zip(rows, done, strict=True)
+    shapes = tuple(_shape(each) for each in done)
+    _print(speech, ListShape(True, dry_run, shapes), as_json=as_json)
+
+
+def _shape(each: Found) -> OfficeShape:
+    return OfficeShape(
+        code=each.entry.code,
+        name=each.entry.name,
+        office_id=None if each.office_id is None else str(UUID(bytes=each.office_id)),
+        is_new=each.state == "new",
+        changed=each.state == "changed",
+        was=each.was,
     )
-    _print(speech, ListShape(True, False, shapes), as_json=as_json)
 
 
 def _rows(speech: Speech, file: Path, config: Path, *, as_json: bool) -> tuple[OfficeRow, ...]:
@@ -80,7 +90,8 @@ def _rows(speech: Speech, file: Path, config: Path, *, as_json: bool) -> tuple[O
         )
         if as_json:
             speech.print_json(WrongShape(shapes))
-        speech.tell(speech("office-list.wrong", file=file, count=len(shapes)))
+        form = "one" if len(shapes) == 1 else "many"
+        speech.tell(speech(f"office-list.wrong-{form}", file=file, count=len(shapes)))
         for shape in shapes:
             where = f", {shape.column}" if shape.column else ""
             line = speech("office-list.line", line=shape.line, column=where, message=shape.message)
@@ -92,9 +103,14 @@ def _print(speech: Speech, shape: ListShape, *, as_json: bool) -> None:
     if as_json:
         speech.print_json(shape)
         return
-    known = sum(office.is_new is False for office in shape.offices)
-    words = {"count": len(shape.offices) - known, "known": known}
+    new = sum(office.is_new for office in shape.offices)
+    changed = [office for office in shape.offices if office.changed]
+    words = {"new": new, "changed": len(changed), "known": len(shape.offices) - new - len(changed)}
     click.echo(speech("office-list.would" if shape.dry_run else "office-list.done", **words))
+    for office in changed:
+        if office.was != office.name:
+            names = {"code": office.code, "was": office.was, "name": office.name}
+            click.echo(speech("office-list.renamed", **names))
 
 
 def _offices(speech: Speech) -> WordsGroup:

@@ -22,12 +22,16 @@ LISTEN_DEFAULT: Final = "127.0.0.1:8700"
 
 
 class Founded(Struct, frozen=True):
-    """What was made; `root` is the SHA-256 of the root key's public half, in hex."""
+    """What was made; `root` is the SHA-256 of the root key's public half, in hex.
+
+    `first` is the file to be published before anything can be received.
+    """
 
     ok: bool
     config: str
     root_key: str
     root: str
+    first: str
 
 
 def init(
@@ -50,9 +54,10 @@ def init(
     fingerprint = made.root_hash.hex()
     if as_json:
         config, root_key = str(made.server_toml), str(made.root_key)
-        speech.print_json(Founded(True, config, root_key, fingerprint))
+        speech.print_json(Founded(True, config, root_key, fingerprint, str(made.first_state)))
         return
     click.echo(speech("province.founded", config=made.server_toml, root=fingerprint))
+    speech.tell(speech("province.first", config=made.server_toml, first=made.first_state))
     speech.tell(speech("province.take-offline", root_key=made.root_key))
 
 

@@ -15,6 +15,7 @@ from provisioning.sandbox.samples import publications
 from records.moment import office_day
 from server import tokens, users
 from server.context import ServerContext
+from server.office_register import Entry
 from server.publishing import publish
 from server.tokens import Scope
 
@@ -55,8 +56,9 @@ async def _with_offices(context: ServerContext, plan: Plan) -> Plan:
 
 
 async def _add_office(context: ServerContext, office: OfficePlan) -> OfficePlan:
-    added = await at_province.add_office(context, office.code, office.name, office.ward_code)
-    return msgspec.structs.replace(office, office_id=added.office_id)
+    entry = Entry(office.code, office.name, office.ward_code)
+    added = await at_province.add_office(context, entry)
+    return msgspec.structs.replace(office, office_id=added)
 
 
 async def _tokens(context: ServerContext) -> Tokens:

@@ -1,25 +1,18 @@
 """What the sandbox's province has published: calendar, catalogue, one order, one notice."""
 
-from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
 import msgspec
 
-from records import calendar, catalogue
+from provisioning import first_state
 
 
 def publications(today: date) -> tuple[tuple[str, bytes], ...]:
     """Return (kind, JSON body) of everything to publish."""
-    return tuple((kind, msgspec.json.encode(body)) for kind, body in _bodies(today))
-
-
-def _bodies(today: date) -> Iterator[tuple[str, Any]]:
-    yield "calendar.set", calendar.shipped().body
-    for procedure in catalogue.load().procedures():
-        yield "procedure.set", procedure
-    yield "policy.set", _order(today)
-    yield "notice.published", _notice(today)
+    samples = (("policy.set", _order(today)), ("notice.published", _notice(today)))
+    encoded = ((kind, msgspec.json.encode(body)) for kind, body in samples)
+    return (*first_state.publications(), *encoded)
 
 
 def _order(today: date) -> dict[str, Any]:

@@ -134,7 +134,8 @@ def show_doors(narrator: Narrator, facts: Facts, switch: LineSwitch) -> None:
         ("sign-in", f"{clerk.name} / {clerk.pin}"),
         ("look-province", facts.server),
         ("sign-in", f"{operator.user} / {operator.password}"),
-        ("look-switch", f"{switch.url}   (c, Enter)"),
+        ("look-switch", switch.url),
+        ("switch-how", ""),
     ]
     narrator.show("look", rows)
 
@@ -144,4 +145,6 @@ def show_more(narrator: Narrator, facts: Facts) -> None:
     narrator.say("over", "heading")
     narrator.say("try-switch")
     narrator.say("try-status", config=facts.agents[0].config)
+    office = facts.agents[0].office
+    narrator.say("try-curl", token=facts.reports_token, server=facts.server, office=office)
     narrator.say("stop")

@@ -23,6 +23,7 @@ MODULES: Final[Mapping[str, str]] = {
     "offices": "server.cli.offices",
     "devices": "server.cli.devices",
     "import": "server.cli.carrying",
+    "incidents": "server.cli.incidents",
     "publish": "server.cli.publish",
     "token": "server.cli.tokens",
     "user": "server.cli.users",

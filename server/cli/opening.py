@@ -8,13 +8,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from sqlalchemy.exc import DBAPIError
-
 from console.speech import EXIT_REFUSED, EXIT_UNREACHABLE, EXIT_USAGE, Speech
 from server.config import Config, load
 from server.context import ServerContext
 from server.main import open_context
 from server.store.migrate import SchemaNewer, SchemaOlder
+from server.store.transient import FAULTS, is_transient
 from wire.problems import Refusal
 from wire.settings import SettingsRefused
 
@@ -72,14 +71,14 @@ def telling(speech: Speech, config: Config, work: Callable[[], Awaitable[T]]) ->
     except SchemaOlder:
         speech.tell(speech("store.older"))
         raise SystemExit(EXIT_REFUSED) from None
-    except DBAPIError as error:
+    except FAULTS as error:
+        said = getattr(error, "orig", None) or error
         if config.database.startswith("sqlite"):
-            held = "locked" in str(error.orig)  # by whoever is writing; nothing is wrong with it
-            speech.refuse(Refusal("database-locked" if held else "store-damaged", str(error.orig)))
-        speech.tell(speech("store.unreachable", reason=error.orig))
-        raise SystemExit(EXIT_UNREACHABLE) from None
-    except OSError as error:
-        speech.tell(speech("store.unreachable", reason=error))
+            if "locked" in str(said):  # by whoever is writing; nothing is wrong with it
+                speech.refuse(Refusal("database-locked", str(said)))
+            if not is_transient(error):
+                speech.refuse(Refusal("store-damaged", str(said)))
+        speech.tell(speech("store.unreachable", reason=said))
         raise SystemExit(EXIT_UNREACHABLE) from None
 
 

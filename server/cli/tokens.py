@@ -20,8 +20,8 @@ def create(context: Context, *, scope: tokens.Scope, name: str, expires: datetim
     """Make a token and print it once; `expires` is its last day, in office time."""
     expires_ms = None
     if expires is not None:
-        last = datetime.combine(expires.date(), time.max, OFFICE_ZONE)
-        expires_ms = int(last.timestamp() * 1000)
+        last = datetime.combine(expires.date(), time(23, 59, 59), OFFICE_ZONE)
+        expires_ms = int(last.timestamp()) * 1000 + 999
     text = run(
         context, lambda ctx: tokens.create(ctx, scope=scope, name=name, expires_ms=expires_ms)
     )

@@ -4,6 +4,13 @@ Two databases, one set of statements: SQLite (encrypted, embedded) and PostgreSQ
 SQLite begins with BEGIN IMMEDIATE and writers of this process queue on a lock instead of polling
 the file; on PostgreSQL rows are locked by the statements themselves. `commit` returns after the
 bytes are durable: SQLite `synchronous=FULL`, PostgreSQL `synchronous_commit=on`, both read back.
+
+Rows are locked in one order, so that no two transactions wait for each other:
+
+    ticket, device, journal, office, desk journal, dossiers and visits, the feed's counter
+
+Within one kind they go by their key. Whoever may need a row takes it at its place in this order,
+even if it turns out that nothing is to be written; a row that is only read is not locked.
 """
 
 from __future__ import annotations

@@ -7,9 +7,9 @@ position is visible only when all smaller ones are.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.store.tables import PROVINCE, event, feed, feed_counter, journal
@@ -63,42 +63,21 @@ async def assign(
 
 
 async def read_feed(conn: AsyncConnection, after: int, limit: int) -> list[FeedEvent]:
-    """Return up to `limit` events behind position `after` (0: from the start), in order."""
-    batches = (
-        await conn.execute(
-            select(feed)
-            .where(feed.c.first_position + feed.c.events > after + 1)
-            .where(feed.c.first_position >= await _batch_start(conn, after))
-            .order_by(feed.c.first_position)
-            .limit(limit)
-        )
-    ).all()
-    found: list[FeedEvent] = []
-    for batch in batches:
-        if len(found) >= limit:
-            break
-        skip = max(0, after + 1 - batch.first_position)
-        count = min(batch.events - skip, limit - len(found))
-        first = batch.first_seq + skip
-        found += await _events(conn, batch, first, count)
-    return found
+    """Return up to `limit` events behind position `after` (0: from the start), in order.
 
-
-async def _batch_start(conn: AsyncConnection, after: int) -> int:
-    start = await conn.execute(
-        select(func.max(feed.c.first_position)).where(feed.c.first_position <= after + 1)
-    )
-    return start.scalar_one() or 0
-
-
-async def _events(
-    conn: AsyncConnection, batch: Row[Any], first: int, count: int
-) -> list[FeedEvent]:
-    shift = batch.first_position - batch.first_seq
+    One statement, in however many batches they came. Positions have no holes, so those wanted are
+    known beforehand, and of each batch only its part of them is read.
+    """
+    last = after + limit
+    shift = feed.c.first_seq - feed.c.first_position  # a number less its position, in one batch
+    first_seq = case((feed.c.first_position > after, feed.c.first_seq), else_=shift + after + 1)
+    batch_last = feed.c.first_position + feed.c.events - 1
+    last_seq = shift + case((batch_last < last, batch_last), else_=last)
+    batch = (event.c.office_id == feed.c.office_id) & (event.c.journal_no == feed.c.journal_no)
     same = (journal.c.office_id == event.c.office_id) & (journal.c.journal_no == event.c.journal_no)
     rows = await conn.execute(
         select(
-            (event.c.seq + shift).label("position"),
+            (event.c.seq - shift).label("position"),
             event.c.office_id,
             journal.c.device_id,
             journal.c.journal_id,
@@ -112,9 +91,17 @@ async def _events(
             event.c.clock,
             event.c.received_ms,
         )
+        .select_from(feed)
+        .join(event, batch & (event.c.seq >= first_seq) & (event.c.seq <= last_seq))
         .join(journal, same)
-        .where(event.c.office_id == batch.office_id, event.c.journal_no == batch.journal_no)
-        .where(event.c.seq >= first, event.c.seq < first + count)
-        .order_by(event.c.seq)
+        .where(feed.c.first_position >= _batch_of(after + 1), feed.c.first_position <= last)
+        .order_by(feed.c.first_position, event.c.seq)
     )
     return [FeedEvent._make(row) for row in rows]
+
+
+def _batch_of(position: int) -> ColumnElement[int]:
+    """Return where the batch begins that holds a position; 0 when there is none so early."""
+    begins = feed.alias("before").c.first_position
+    found = select(func.max(begins)).where(begins <= position).scalar_subquery()
+    return func.coalesce(found, 0)

@@ -193,6 +193,8 @@ incident = Table(
     _text("detail"),
     _int("at_ms"),
     _int("settled_ms", null=True),
+    _bytes("shown", 24, null=True),  # the box a device showed, where that is the matter
+    _text("note", null=True),  # what the person who settled it found
     Index(None, "at_ms"),
 )
 

@@ -15,6 +15,8 @@ from server.web.texts import TEXTS, written_age, written_count, written_time
 from wire.texts import Lang
 
 PAGE_ROWS: Final = 100
+PAGES_MAX: Final = 10_000
+WORDS_CHARS_MAX: Final = 100
 Sort = Literal["office", "state", "seen", "backlog", "lag", "agent", "problems"]
 SORTS: Final[tuple[Sort, ...]] = get_args(Sort)
 Shown = Literal["fresh", "late", "silent", "never", "pending", "quarantined", "revoked", "none"]
@@ -119,7 +121,9 @@ def overview(lines: Sequence[Line], question: Question, now_ms: int, lang: Lang)
     chosen = [line for line in lines if _matches(line, question)]
     chosen.sort(key=lambda line: (line.code, line.name))
     chosen.sort(key=_keys(now_ms)[question.sort], reverse=question.backwards)
-    start = (question.page - 1) * PAGE_ROWS
+    pages = max(1, -(-len(chosen) // PAGE_ROWS))
+    number = min(question.page, pages)  # an address may name a page that is no more
+    start = (number - 1) * PAGE_ROWS
     more = start + PAGE_ROWS < len(chosen)
     found = TEXTS["overview.found"].format(count=written_count(len(chosen), lang))
     return Overview(
@@ -127,8 +131,8 @@ def overview(lines: Sequence[Line], question: Question, now_ms: int, lang: Lang)
         headings=tuple(_heading(sort, question, lang) for sort in SORTS),
         rows=tuple(_row(line, now_ms, lang) for line in chosen[start : start + PAGE_ROWS]),
         found=found.pick(lang),
-        before=question.address(page=question.page - 1) if start else None,
-        after=question.address(page=question.page + 1) if more else None,
+        before=question.address(page=number - 1) if start else None,
+        after=question.address(page=number + 1) if more else None,
     )
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
 
 from litestar import Request, Response, Router, get, post
 from litestar.datastructures import State
+from litestar.exceptions import HTTPException
 from litestar.params import FromPath, URLEncodedBody
 from litestar.response import Redirect
 from msgspec import Struct
@@ -15,19 +17,25 @@ from server import offices, users
 from server.access import SESSION_COOKIE, session_of
 from server.context import ServerContext
 from server.rates import Rates, TooOften
-from server.refusals import AnyRequest, refused
+from server.refusals import AnyRequest, refused, unrouted_as
 from server.web import asking
 from server.web.detail import detail
-from server.web.overview import SORTS, STATES, Question, overview
+from server.web.overview import (
+    PAGES_MAX,
+    SORTS,
+    STATES,
+    WORDS_CHARS_MAX,
+    Question,
+    overview,
+)
 from server.web.sessions import Session, Sessions
 from server.web.templating import SEALS, page, static_file
 from server.web.texts import LANGUAGE_COOKIE, TEXTS, lang_of
 from wire.problems import Refusal
+from wire.texts import Lang
 
 LANGUAGE_AGE_S: Final = 365 * 86_400
 CHECKS_WAITING_MAX: Final = 8  # each check of a password takes 64 MB for a moment, one at a time
-WORDS_CHARS_MAX: Final = 100
-PAGES_MAX: Final = 10_000
 
 
 class LoginForm(Struct, frozen=True):
@@ -45,8 +53,8 @@ class SignIn:
         self._one_at_a_time = asyncio.Lock()
         self._waiting = 0
 
-    async def role_of(self, context: ServerContext, form: LoginForm, address: str) -> users.Role:
-        """Return the role of a person. Raises TooOften, Refusal credentials-wrong or busy."""
+    async def person(self, context: ServerContext, form: LoginForm, address: str) -> users.Person:
+        """Return who signs in. Raises TooOften, Refusal credentials-wrong or busy."""
         name = form.user.strip()
         self._rates.take(f"{address}\x00{name}".encode("utf-8", "replace"), context.now_ms())
         if self._waiting >= CHECKS_WAITING_MAX:
@@ -54,18 +62,18 @@ class SignIn:
         self._waiting += 1
         try:
             async with self._one_at_a_time, context.store.read() as conn:
-                role = await users.check(conn, name, form.password)
+                person = await users.check(conn, name, form.password)
         finally:
             self._waiting -= 1
-        if role is None:
+        if person is None:
             raise Refusal("credentials-wrong")
-        return role
+        return person
 
 
 @get("/login", opt={"access": "page"})
 async def login_page(request: AnyRequest) -> Response[str]:
     """Show the form."""
-    return page("login.html", lang_of(request), user="", message="", session=None)
+    return _page(request, "login.html", lang_of(request), user="", message="", session=None)
 
 
 @post("/login", opt={"access": "page"}, status_code=303)
@@ -75,13 +83,15 @@ async def login(request: AnyRequest, data: URLEncodedBody[LoginForm]) -> Respons
     sign_in: SignIn = request.app.state.sign_in
     address = request.client.host if request.client is not None else ""
     try:
-        role = await sign_in.role_of(context, data, address)
+        person = await sign_in.person(context, data, address)
     except Refusal as refusal:
         message = TEXTS[_why(refusal)].pick(lang)
         status = refusal.type.status
-        return page("login.html", lang, status, user=data.user, message=message, session=None)
+        return _page(
+            request, "login.html", lang, status, user=data.user, message=message, session=None
+        )
     sessions: Sessions = request.app.state.sessions
-    token = sessions.open(data.user.strip(), role, context.now_ms())
+    token = sessions.open(data.user.strip(), person, context.now_ms())
     return _redirect("/", _cookie(SESSION_COOKIE, token, context, http_only=True))
 
 
@@ -96,11 +106,11 @@ async def logout(request: AnyRequest) -> Response[Any]:
 
 @get("/language/{chosen:str}", opt={"access": "page"})
 async def language(request: AnyRequest, chosen: FromPath[str]) -> Response[Any]:
-    """Remember the reader's language in this browser."""
+    """Remember the reader's language in this browser, and go back to where they were."""
     if chosen not in ("vi", "en"):
         raise Refusal("not-found")
     cookie = _cookie(LANGUAGE_COOKIE, chosen, _context(request), age_s=LANGUAGE_AGE_S)
-    return _redirect("/", cookie)
+    return _redirect(_came_from(request), cookie)
 
 
 @get("/")
@@ -111,7 +121,9 @@ async def first_page(request: AnyRequest) -> Response[str]:
         lines = await asking.lines(conn, context)
     question = _question(request)
     shown = overview(lines, question, context.now_ms(), lang)
-    return page("offices.html", lang, session=_session(request), shown=shown, question=question)
+    return _page(
+        request, "offices.html", lang, session=_session(request), shown=shown, question=question
+    )
 
 
 @get("/offices/{office:str}")
@@ -121,7 +133,7 @@ async def office_page(request: AnyRequest, office: FromPath[str]) -> Response[st
     async with context.store.read() as conn:
         known = await asking.known(conn, context, await offices.named(conn, office))
     shown = detail(known, context.now_ms(), lang)
-    return page("office.html", lang, session=_session(request), shown=shown)
+    return _page(request, "office.html", lang, session=_session(request), shown=shown)
 
 
 @get("/static/{name:str}", opt={"access": "open"})
@@ -146,9 +158,20 @@ def on_refusal(request: Request[Any, Any, State], refusal: Refusal) -> Response[
     document = refusal.document(lang)
     remedy = refusal.type.remedy.pick(lang)
     session = session_of(request, _context(request).now_ms())
-    return page(
-        "refused.html", lang, document.status, session=session, document=document, remedy=remedy
+    return _page(
+        request,
+        "refused.html",
+        lang,
+        document.status,
+        session=session,
+        document=document,
+        remedy=remedy,
     )
+
+
+def on_unrouted(request: Request[Any, Any, State], error: HTTPException) -> Response[Any]:
+    """Show a browser a page too where there is none; programs get the problem document."""
+    return on_refusal(request, unrouted_as(error))
 
 
 ROUTES: Final = [
@@ -183,6 +206,22 @@ def _question(request: AnyRequest) -> Question:
         if number.isascii() and number.isdigit() and len(number) < 6
         else 1,
     )
+
+
+def _came_from(request: AnyRequest) -> str:
+    """Return the page of ours that a link was followed on, the first one when it is not known."""
+    parts = urlsplit(request.headers.get("referer", ""))
+    ours = parts.netloc == request.headers.get("host", "")
+    if not ours or not parts.path.startswith("/") or parts.path.startswith(("//", "/language/")):
+        return "/"
+    return urlunsplit(("", "", parts.path, parts.query, ""))
+
+
+def _page(
+    request: Request[Any, Any, State], name: str, lang: Lang, status: int = 200, **values: Any
+) -> Response[str]:
+    """Fill in a template under the province's name."""
+    return page(name, lang, status, province=_context(request).keys.name, **values)
 
 
 def _why(refusal: Refusal) -> str:

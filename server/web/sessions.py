@@ -1,7 +1,9 @@
 """Who is signed in at which browser: in memory, so that a restart signs everybody out.
 
-Only the SHA-256 of a session's token is kept. A session idles out, and ends after a working day
-whatever happens. Times are milliseconds since the epoch.
+A session is good as long as its person has the same password and is not disabled; each request
+compares (`server.access`), because another process may have changed that. Only the SHA-256 of a
+session's token is kept. A session idles out, and ends after a working day whatever happens. Times
+are milliseconds since the epoch.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from server.users import Role
+from server.users import Person
 
 TOKEN_BYTES: Final = 32
 IDLE_MS_MAX: Final = 60 * 60 * 1000
@@ -27,7 +29,7 @@ class Session(Struct, frozen=True, kw_only=True):
     """A person at one browser; `csrf` must accompany every call that changes something."""
 
     user: str
-    role: Role
+    person: Person
     csrf: str
     opened_ms: int
     used_ms: int
@@ -40,14 +42,14 @@ class Sessions:
         self._random = random_bytes
         self._open: OrderedDict[bytes, Session] = OrderedDict()
 
-    def open(self, user: str, role: Role, now_ms: int) -> str:
+    def open(self, user: str, person: Person, now_ms: int) -> str:
         """Begin a session and return its token, which nobody can read back."""
         token = self._random(TOKEN_BYTES).hex()
         while len(self._open) >= SESSIONS_MAX:
             self._open.popitem(last=False)
         self._open[_digest(token)] = Session(
             user=user,
-            role=role,
+            person=person,
             csrf=self._random(TOKEN_BYTES).hex(),
             opened_ms=now_ms,
             used_ms=now_ms,

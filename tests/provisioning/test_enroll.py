@@ -156,13 +156,38 @@ def test_a_ticket_used_by_another_machine_is_refused(
     province: RunningProvince, tmp_path: Path
 ) -> None:
     ticket = province.ticket().text
-    enroll(province.machine(tmp_path / "first"), ticket)
+    _, first, _ = enroll(province.machine(tmp_path / "first"), ticket)
 
     code, answer, said = enroll(province.machine(tmp_path / "second"), ticket)
 
     assert (code, code_of(answer)) == (1, "ticket-used")
     assert answer["problem"]["title"] in said
+    named = answer["problem"]["detail"].split(", ")
+    assert named[0] == first["device"]
+    assert len(named[1]) == 10
+    assert named[1] != named[0]
+    assert f"{named[0]}, {named[1]}" in said
     assert keys.read_enrolment(tmp_path / "second" / "keys") is None
+
+
+def test_without_a_line_nobody_is_told_that_records_are_safe(
+    province: RunningProvince, tmp_path: Path
+) -> None:
+    config = province.machine(tmp_path, url=f"http://127.0.0.1:{free_port()}")
+    code, answer, said = enroll(config, province.ticket().text)
+    assert (code, code_of(answer)) == (3, "line-down")
+    assert "not enrolled yet" in said
+    assert "safe" not in said + answer["problem"]["detail"]
+
+
+def test_a_page_in_between_brings_no_words_of_an_office_at_work(
+    province: RunningProvince, tmp_path: Path
+) -> None:
+    with portal() as url:
+        code, answer, said = enroll(province.machine(tmp_path, url=url), province.ticket().text)
+    assert (code, code_of(answer)) == (3, "captive-portal")
+    assert "not enrolled yet" in said
+    assert "safe" not in said + answer["problem"]["detail"]
 
 
 def test_a_ticket_of_another_office_is_refused_before_anything_is_sent(

@@ -30,7 +30,8 @@ def test_rows_are_read_with_empty_cells_as_nothing() -> None:
 def test_everything_wrong_is_named_at_once() -> None:
     text = HEAD + "H27.1,,1040,2025-02-30\nH26.1,A,,\nH26.1,B,,01/07/2025\nH26.2\n"
     assert wrong(text) == [
-        (2, "code"), (2, "name"), (2, "valid_from"), (2, "ward_code"), (4, "valid_from"), (5, ""),
+        (2, "code"), (2, "name"), (2, "valid_from"), (2, "ward_code"), (4, "code"),
+        (4, "valid_from"), (5, ""),
     ]  # fmt: skip
 
 
@@ -58,16 +59,51 @@ def test_without_a_known_province_any_code_of_the_right_shape_will_do() -> None:
     assert read(f"{HEAD}H30.5.2,A,,\n".encode(), None)[0].code == "H30.5.2"
 
 
+def test_a_code_that_stood_before_is_told_beside_every_other_mistake() -> None:
+    text = HEAD + "H26.1,A,1,\nH26.1,B,2,\nH26.2\nH26.2,C,,\n"
+    assert wrong(text) == [(2, "ward_code"), (3, "code"), (3, "ward_code"), (4, ""), (5, "code")]
+
+
 def test_importing_twice_mints_once(province: RunningProvince, tmp_path: Path) -> None:
     file = tmp_path / "list.csv"
     file.write_text(HEAD + "H26.55,Xã Một,10001,\n")
     words = ["offices", "import", str(file), "--config", str(province.config), "--json"]
     dry = json.loads(provision(*words, "--dry-run").stdout)
     assert (dry["dry_run"], dry["offices"][0]["office_id"]) == (True, None)
+    assert dry["offices"][0]["is_new"] is True
     first = json.loads(provision(*words).stdout)["offices"][0]
     second = json.loads(provision(*words).stdout)["offices"][0]
     assert (first["is_new"], second["is_new"]) == (True, False)
     assert first["office_id"] == second["office_id"]
+    assert "new: 0; to be changed: 0; as they are: 1" in provision(*words[:-1], "--dry-run").stdout
+
+
+def test_another_name_for_a_known_code_is_told_before_and_after(
+    province: RunningProvince, tmp_path: Path
+) -> None:
+    file = tmp_path / "list.csv"
+    words = ["offices", "import", str(file), "--config", str(province.config)]
+    file.write_text(HEAD + "H26.56,Xã Cũ,10001,\n")
+    assert provision(*words).returncode == 0
+    file.write_text(HEAD + "H26.56,Xã Mới,10001,2026-01-01\nH26.57,Xã Kia,,\n")
+    dry = provision(*words, "--dry-run").stdout
+    assert "new: 1; to be changed: 1; as they are: 0" in dry
+    assert "H26.56: Xã Cũ → Xã Mới" in dry
+    done = json.loads(provision(*words, "--json").stdout)["offices"]
+    assert [(each["is_new"], each["changed"], each["was"]) for each in done] == [
+        (False, True, "Xã Cũ"), (True, False, None),
+    ]  # fmt: skip
+    again = json.loads(provision(*words, "--json").stdout)["offices"]
+    assert [(each["is_new"], each["changed"]) for each in again] == [(False, False)] * 2
+
+
+def test_one_mistake_is_one_mistake(province: RunningProvince, tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text(HEAD + "H99.1,B,,\n")
+    words = ["offices", "import", str(file), "--config", str(province.config)]
+    assert "1 mistake, nothing" in provision(*words).stderr
+    file.write_text(HEAD + "H99.1,,,\n")
+    assert "2 mistakes, nothing" in provision(*words).stderr
 
 
 def test_a_wrong_list_imports_nothing(province: RunningProvince, tmp_path: Path) -> None:

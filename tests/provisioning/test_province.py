@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from provisioning import durable
 from provisioning.province import NewProvince, code_of, found
+from records.catalogue import load
 from server import config, keys
 from tests.provisioning.conftest import provision
 from wire import enrolment
@@ -45,12 +47,40 @@ def test_keys_are_closed_to_others(tmp_path: Path) -> None:
 def test_nothing_is_ever_overwritten(tmp_path: Path) -> None:
     found(tmp_path, NEW, now_ms=1, random_bytes=os.urandom)
     before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
-    with pytest.raises(Refusal, match="file-exists"):
+    with pytest.raises(Refusal, match="province-founded"):
         found(tmp_path, NEW, now_ms=2, random_bytes=os.urandom)
     assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
 
 
-@pytest.mark.parametrize("writes", range(8))
+@pytest.mark.parametrize("also_gone", ["keys/province.cose", "keys/signing.key", "keys"])
+def test_a_root_key_that_is_away_is_never_replaced_by_a_new_one(
+    tmp_path: Path, also_gone: str
+) -> None:
+    made = found(tmp_path, NEW, now_ms=1, random_bytes=os.urandom)
+    root = made.root_key.read_bytes()
+    made.root_key.unlink()  # into the safe, as the command says
+    (tmp_path / "keys/province.cose").unlink()
+    if also_gone == "keys":
+        shutil.rmtree(tmp_path / "keys")
+    else:
+        (tmp_path / also_gone).unlink(missing_ok=True)
+    with pytest.raises(Refusal, match="province-founded") as refused:
+        found(tmp_path, NEW, now_ms=2, random_bytes=os.urandom)
+    assert "server.toml" in str(refused.value.detail)
+    assert not made.root_key.exists()
+
+    made.root_key.write_bytes(root)
+    assert found(tmp_path, NEW, now_ms=2, random_bytes=os.urandom).root_hash == made.root_hash
+
+
+def test_what_is_to_be_published_first_stands_beside_the_settings(tmp_path: Path) -> None:
+    made = found(tmp_path, NEW, now_ms=1, random_bytes=os.urandom)
+    lines = [json.loads(line) for line in made.first_state.read_text().splitlines()]
+    assert [line["kind"] for line in lines[:2]] == ["calendar.set", "procedure.set"]
+    assert len(lines) == 1 + len(list(load().procedures()))
+
+
+@pytest.mark.parametrize("writes", range(9))
 def test_a_founding_cut_off_anywhere_is_carried_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writes: int
 ) -> None:
@@ -84,7 +114,7 @@ def test_the_command_prints_where_and_what(tmp_path: Path) -> None:
     assert len(answer["root"]) == 64
     again = provision(*words, "--json")
     assert again.returncode == 1
-    assert json.loads(again.stdout)["problem"]["code"] == "file-exists"
+    assert json.loads(again.stdout)["problem"]["code"] == "province-founded"
 
 
 @pytest.mark.parametrize(

@@ -298,11 +298,17 @@ def test_the_story_ends_with_everything_at_the_province(tmp_path: Path) -> None:
         told.append(line)
         if "Ctrl-C" in line:
             break
+    text = "".join(told)
+    asked = re.search(r'Authorization: (Bearer \S+)" (http\S+)', text)
+    assert asked is not None, text
+    compared = httpx.get(asked[2], headers={"Authorization": asked[1]})
     process.terminate()
     assert process.wait(10) == 0
     process.stdout.close()
-    text = "".join(told)
+    assert compared.json()["equal"] is True
     equal = re.findall(r"office (\d+), province (\d+)", text)
     assert equal == [("5", "5"), ("13", "13")], text
     assert "8 records lie safely" in text
+    assert "bears ○" in text
+    assert "type c and Enter here" in text
     assert "The story ends here" not in text

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import httpx
+from sqlalchemy import event
 
 from server import tokens
 from server.context import ServerContext
@@ -44,6 +45,23 @@ class Reader:
         assert answer.headers["content-type"] == "application/problem+json", answer.text
         assert document["status"] == answer.status_code
         return answer.status_code, document["code"], [e["path"] for e in document["errors"]]
+
+
+@contextmanager
+def counted(ctx: ServerContext) -> Iterator[list[str]]:
+    """Collect the statements that the province's database is given."""
+    statements: list[str] = []
+
+    def note(_conn: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if not statement.startswith("BEGIN"):
+            statements.append(statement)
+
+    engine = ctx.store.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield statements
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import msgspec
@@ -20,6 +20,7 @@ from records.office_events import OFFICE_BODIES
 from server import access, openapi, tokens, users
 from server.context import ServerContext
 from server.main import create_app
+from server.users import Person
 from server.web import sessions
 from tests.server.province import Device, make_config, new_device
 from tests.server.readers import reading
@@ -184,6 +185,69 @@ async def test_the_schema_names_every_door_and_every_event(ctx: ServerContext) -
     assert line[-1] == "event"
 
 
+def described(access: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give path and operation of everything that is read with this access."""
+    for path, methods in json.loads(openapi.document())["paths"].items():
+        if methods.get("get", {}).get("x-access") == access:
+            yield path, methods["get"]
+
+
+def fitting(schema: dict[str, Any]) -> list[str]:
+    """Give values that a parameter of this schema takes, those at its bounds among them."""
+    match schema:
+        case {"type": "integer", "minimum": low, "maximum": high}:
+            return [str(low), str(high)]
+        case {"format": "date"}:
+            return ["2026-11-20"]
+        case {"format": "date-time"}:
+            return ["2026-11-20T08:00:00+07:00"]
+        case {"type": "array", "items": {"enum": words}}:
+            return [*words, ",".join(words)]
+    return []
+
+
+@pytest.mark.parametrize("access", ["feed", "reports"])
+async def test_what_the_schema_allows_is_answered_and_what_it_does_not_is_refused(
+    ctx: ServerContext, device: Device, access: Literal["feed", "reports"]
+) -> None:
+    async with reading(ctx, access) as reader:
+        for path, operation in described(access):
+            address = path.replace("{office}", "H26.107")
+            asked = [each for each in operation["parameters"] if each["in"] == "query"]
+            dates = [each["name"] for each in asked if each["schema"].get("format") == "date"]
+            needed = dict.fromkeys(dates, "2026-11-20")
+            for each in asked:
+                for value in fitting(each["schema"]):
+                    answer = await reader.http.get(address, params=needed | {each["name"]: value})
+                    assert answer.status_code == 200, (path, each["name"], value)
+                if each["required"]:
+                    left = {name: day for name, day in needed.items() if name != each["name"]}
+                    assert (await reader.refusal(address, **left))[2] == [each["name"]]
+                if each["schema"].get("type") == "integer":
+                    for value in (each["schema"]["minimum"] - 1, each["schema"]["maximum"] + 1):
+                        params: dict[str, Any] = {each["name"]: value}
+                        assert (await reader.refusal(address, **params))[0] == 422
+            unknown = await reader.refusal(address, **needed, nobody="1")
+            assert unknown[:2] == (422, "field-unknown")
+
+
+def test_each_operation_has_a_name_of_its_own_and_lines_are_what_a_line_is() -> None:
+    document = json.loads(openapi.document())
+    operations = [each for methods in document["paths"].values() for each in methods.values()]
+    names = [each["operationId"] for each in operations]
+    assert len(set(names)) == len(names) == len(openapi.OPERATIONS)
+    lines = {
+        each["operationId"]: content["application/x-ndjson"]["schema"]["$ref"].split("/")[-1]
+        for each in operations
+        if "application/x-ndjson" in (content := each["responses"]["200"]["content"])
+    }
+    assert lines == {
+        "events": "FeedLine", "syncReports": "OfficeReport", "syncReportsOfOffice": "OfficeReport",
+    }  # fmt: skip
+    event = document["components"]["schemas"]["FeedLine"]["properties"]["event"]
+    assert event["anyOf"][0] == {"$ref": "#/components/schemas/Event"}
+
+
 async def test_the_schema_is_served_to_anybody(stranger: httpx.AsyncClient) -> None:
     answer = await stranger.get("/schema/openapi.json")
     assert (answer.status_code, answer.json()["openapi"]) == (200, "3.1.0")
@@ -271,9 +335,10 @@ def test_a_page_answers_to_its_own_names_alone(
 def test_the_session_left_alone_for_longest_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "SESSIONS_MAX", 2)
     kept = sessions.Sessions(os.urandom)
-    first, second = kept.open("a", "viewer", 0), kept.open("b", "viewer", 0)
+    viewer = Person("viewer", bytes(32))
+    first, second = kept.open("a", viewer, 0), kept.open("b", viewer, 0)
     assert kept.find(first, 1) is not None
-    third = kept.open("c", "viewer", 2)
+    third = kept.open("c", viewer, 2)
     assert [kept.find(token, 3) is not None for token in (first, second, third)] == [
         True,
         False,

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import sqlcipher3
+from sqlalchemy.exc import OperationalError
 
 from console.speech import Speech
 from server.cli import MODULES, build
@@ -66,10 +68,28 @@ def test_a_token_is_shown_once_listed_and_ended(operator: Operator) -> None:
 
 def test_a_token_may_have_a_last_day(operator: Operator) -> None:
     operator.types(
-        "token", "create", "--scope", "reports", "--name", "x", "--expires", "2026-12-31"
+        "token", "create", "--scope", "reports", "--name", "x", "--expires", "2999-12-31"
     )
     (row,) = json.loads(operator.types("token", "list", "--json").stdout)["tokens"]
-    assert row["expires_at"] == "2026-12-31T23:59:59+07:00"
+    assert row["expires_at"] == "2999-12-31T23:59:59+07:00"
+
+
+@pytest.mark.parametrize(
+    ("words", "path"),
+    [(["--name", " "], "name"), (["--name", "x", "--expires", "2020-01-01"], "expires")],
+)
+def test_a_token_of_nobody_or_of_yesterday_is_not_made(
+    operator: Operator, words: list[str], path: str
+) -> None:
+    done = operator.types("token", "create", "--scope", "feed", *words)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"  {path}: " in done.stderr
+    assert json.loads(operator.types("token", "list", "--json").stdout) == {"tokens": []}
+
+
+def test_ending_a_token_that_is_not_there_is_told(operator: Operator) -> None:
+    done = operator.types("token", "revoke", "nope", "--json")
+    assert (done.returncode, done.stdout) == (1, '{"ok":false,"revoked":0}\n')
 
 
 def test_a_user_needs_a_password_worth_the_name(operator: Operator) -> None:
@@ -78,6 +98,48 @@ def test_a_user_needs_a_password_worth_the_name(operator: Operator) -> None:
     assert "10 characters" in short.stderr
     piped = ["user", "add", "op", "--role", "operator", "--password", "-"]
     assert operator.types(*piped, stdin="long enough indeed\n").returncode == 0
+
+
+def test_people_are_listed_given_a_password_and_disabled(operator: Operator) -> None:
+    piped = ["user", "add", "op", "--role", "operator", "--password", "-"]
+    operator.types(*piped, stdin="long enough indeed\n")
+    changed = operator.types("user", "password", "op", "--password", "-", stdin="another one here")
+    assert changed.returncode == 0
+    assert operator.types("user", "disable", "op", "--json").stdout == '{"ok":true}\n'
+    (row,) = json.loads(operator.types("user", "list", "--json").stdout)["users"]
+    assert (row["name"], row["role"]) == ("op", "operator")
+    assert row["disabled_at"] is not None
+    again = operator.types("user", "disable", "op")
+    assert again.returncode == 0
+    assert json.loads(operator.types("user", "list", "--json").stdout)["users"] == [row]
+    assert row["disabled_at"] in operator.types("user", "list").stdout
+    for words in (["disable", "nobody"], ["password", "nobody", "--password", "long enough"]):
+        unknown = operator.types("user", *words)
+        assert unknown.returncode == 1
+        assert "user-unknown" in unknown.stderr
+
+
+def test_an_incident_is_listed_and_settled_by_its_id(operator: Operator) -> None:
+    operator.types("migrate")
+    asyncio.run(_change_a_box(load(operator.config)))
+    (row,) = json.loads(operator.types("incidents", "list", "--open", "--json").stdout)["incidents"]
+    assert (row["kind"], row["office"], row["settled_at"]) == ("box-changed", "H26.107", None)
+    assert operator.types("incidents", "settle", row["incident"], "--note", " ").returncode == 2
+    done = operator.types("incidents", "settle", row["incident"], "--note", "new disk")
+    assert done.returncode == 0
+    assert "numbers again" in done.stderr
+    again = operator.types("incidents", "settle", row["incident"], "--note", "x", "--json")
+    assert json.loads(again.stdout)["note"] == "new disk"
+    assert "box-changed" not in operator.types("incidents", "list", "--open").stdout
+    assert "new disk" in operator.types("incidents", "list").stdout
+    assert operator.types("incidents", "settle", "00" * 16, "--note", "x").returncode == 1
+
+
+async def _change_a_box(config: Config) -> None:
+    async with opened(config) as ctx:
+        device = await new_device(ctx)
+        device.box = b"\x01" * 24
+        await device.sync()
 
 
 def test_publishing_names_each_bad_line_and_says_nothing(operator: Operator) -> None:
@@ -207,3 +269,18 @@ def test_a_database_that_somebody_writes_to_is_not_called_damaged(
         telling(Speech("server", "en"), config, both_write)
     assert ended.value.code == 1
     assert "database-locked" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("code", "ends"), [(13, 3), (11, 4)])
+def test_a_full_disk_is_not_called_a_damaged_database(
+    operator: Operator, code: int, ends: int
+) -> None:
+    error = sqlcipher3.OperationalError("the driver's words")
+    error.sqlite_errorcode = code  # SQLITE_FULL, SQLITE_CORRUPT
+
+    async def work() -> None:
+        raise OperationalError("INSERT", {}, error)
+
+    with pytest.raises(SystemExit) as ended:
+        telling(Speech("server", "en"), load(operator.config), work)
+    assert ended.value.code == ends

@@ -86,12 +86,13 @@ async def test_other_keys_on_a_used_ticket_are_refused_and_shown(
     ticket_id, request = request_of(ctx, paper, 6)
     await use_ticket(ctx, paper, seed=5)
     for _ in range(2):
-        with pytest.raises(Refusal, match="ticket-used"):
+        with pytest.raises(Refusal, match="ticket-used") as refused:
             await enrol(ctx, ticket_id, request, "127.0.0.1")
     async with ctx.store.read() as conn:
         row = (await conn.execute(sa.select(incident))).one()
     assert row.kind == "ticket-used"
     assert len(row.detail.split(", ")) == 2
+    assert refused.value.detail.en == row.detail
 
 
 async def test_an_expired_ticket_is_refused(

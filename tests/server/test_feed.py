@@ -13,7 +13,7 @@ from server import cursors
 from server.context import ServerContext
 from server.store.tables import event as event_table
 from tests.server.province import Device, new_device
-from tests.server.readers import Reader, reading
+from tests.server.readers import Reader, counted, reading
 from wire.chain import event_id
 
 
@@ -100,6 +100,28 @@ async def test_a_page_longer_than_a_piece_has_no_seam(
         device.note()
     await device.sync()
     assert [line["seq"] for line in await reader.feed(limit=10)] == list(range(1, 11))
+
+
+async def test_a_page_in_many_batches_is_one_question_to_the_database(
+    ctx: ServerContext, reader: Reader, device: Device
+) -> None:
+    other = await new_device(ctx, seed=3, code="H26.108")
+    for number in range(1, 16):
+        for each in (device, other):
+            each.note()
+            if number % 4 != 3:
+                await each.sync()
+    everything = await reader.feed()
+    with counted(ctx) as statements:
+        assert await reader.feed(limit=len(everything)) == everything
+    assert len([text for text in statements if "FROM feed" in text]) == 1
+    for size in (1, 2, 7):
+        found: list[dict[str, object]] = []
+        after: dict[str, object] = {}
+        while page := await reader.feed(limit=size, **after):
+            found += page
+            after = {"after": page[-1]["cursor"]}
+        assert found == everything
 
 
 async def test_what_is_forgotten_stands_as_forgotten(

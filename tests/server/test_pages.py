@@ -60,6 +60,35 @@ async def signed_in(browser: Browser) -> Browser:
     return browser
 
 
+@pytest.mark.parametrize("word", ["disable", "password", "role"])
+async def test_who_is_disabled_or_has_a_new_password_is_out_at_the_next_page(
+    ctx: ServerContext, signed_in: Browser, word: str
+) -> None:
+    await signed_in.see("/")
+    match word:
+        case "disable":
+            await users.disable(ctx, "operator")
+        case "password":
+            await users.set_password(ctx, "operator", "mật khẩu khác hẳn")
+        case _:
+            await users.add(ctx, name="operator", role="viewer", password=PASSWORD)
+    answer = await signed_in.http.get("/")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login")
+    assert (await signed_in.sign_in()).status_code == {"disable": 401, "password": 401}.get(
+        word, 303
+    )
+    assert (await signed_in.http.get("/")).status_code == (200 if word == "role" else 303)
+
+
+async def test_an_old_session_is_not_let_in_by_the_old_password_set_again(
+    ctx: ServerContext, signed_in: Browser
+) -> None:
+    await users.set_password(ctx, "operator", PASSWORD)
+    assert (await signed_in.http.get("/")).status_code == 303
+    assert (await signed_in.sign_in()).status_code == 303
+    assert (await signed_in.http.get("/")).status_code == 200
+
+
 @pytest.fixture
 async def device(ctx: ServerContext) -> Device:
     return await new_device(ctx)
@@ -362,3 +391,51 @@ async def test_files_of_the_pages_are_kept_by_the_browser(browser: Browser) -> N
     assert "immutable" in css.headers["cache-control"]
     assert (await browser.http.get("/favicon.ico")).headers["content-type"] == "image/svg+xml"
     assert (await browser.http.get("/static/pages.py")).status_code == 404
+
+
+async def test_every_page_names_its_province(browser: Browser) -> None:
+    assert "Hà Nội" in await browser.see("/login")
+    await browser.sign_in()
+    text = await browser.see("/")
+    assert "<strong>Hà Nội</strong>" in text
+    assert "· Hà Nội</title>" in text
+
+
+@pytest.mark.parametrize(
+    ("came_from", "back"),
+    [
+        ("{own}/offices/H26.107?a=1", "/offices/H26.107?a=1"),
+        ("{own}/login", "/login"),
+        ("{own}/language/en", "/"),
+        ("{own}//elsewhere.example/", "/"),
+        ("http://elsewhere.example/offices/H26.107", "/"),
+        ("", "/"),
+    ],
+)
+async def test_another_language_leaves_one_where_one_was(
+    browser: Browser, came_from: str, back: str
+) -> None:
+    own = str(browser.http.base_url).rstrip("/")
+    headers = {"Referer": came_from.format(own=own)}
+    answer = await browser.http.get("/language/en", headers=headers)
+    assert (answer.status_code, answer.headers["location"]) == (303, back)
+
+
+async def test_a_page_behind_the_last_is_the_last(ctx: ServerContext, signed_in: Browser) -> None:
+    for number in range(101):
+        await add_office(ctx, f"H26.{number:03}", f"Xã {number:03}")
+    text = await signed_in.see("/", page=99)
+    assert "Xã 100" in text
+    assert 'rel="prev" href="/?sort=state&amp;page=1"' in text
+    assert 'rel="next"' not in text
+
+
+async def test_a_browser_is_shown_a_page_where_there_is_none(browser: Browser) -> None:
+    answer = await browser.http.get("/nope")
+    assert (answer.status_code, answer.headers["content-type"]) == (
+        404,
+        "text/html; charset=utf-8",
+    )
+    assert 'href="/"' in answer.text
+    program = await browser.http.get("/nope", headers={"Accept": "application/json"})
+    assert program.json()["code"] == "not-found"

@@ -59,3 +59,22 @@ async def test_it_serves_and_ends_cleanly(tmp_path: Path, how: signal.Signals) -
             process.kill()
             await process.wait()
     assert (tmp_path / "data" / "province.db").exists()
+
+
+async def test_a_port_that_is_taken_is_never_called_started(tmp_path: Path) -> None:
+    make_keys(tmp_path / "keys")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        (tmp_path / "server.toml").write_text(
+            f'listen = "127.0.0.1:{port}"\npublic_url = "http://127.0.0.1:{port}"\n'
+            'database = "sqlite:///data/province.db"\ndata_dir = "data"\nkeys_dir = "keys"\n'
+        )
+        command = Path(sys.executable).with_name("commune-server")
+        process = await asyncio.create_subprocess_exec(
+            str(command), "--config", str(tmp_path / "server.toml"), "run",
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        said, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode != 0
+    assert b"address already in use" in said
+    assert b"started" not in said

@@ -23,10 +23,11 @@ from records.sync_report import (
 )
 from server.context import ServerContext
 from server.enrolment import approve, revoke
+from server.exchange import exchange
 from server.store.tables import device as device_table
 from server.store.tables import report as report_table
 from tests.server.province import NOW_MS, Device, FakeClock, new_device
-from tests.server.readers import Reader, reading
+from tests.server.readers import Reader, counted, reading
 from tests.server.test_reconcile import days_of, report
 from wire.codec import compress
 from wire.digests import days_digest
@@ -91,7 +92,7 @@ async def test_a_report_is_brought_up_to_what_came_with_it(reader: Reader, devic
     report = await one(reader)
     assert (report["head_seq"], report["delivered_seq"]) == (10, 10)
     assert report["backlog"] == {"events": 0, "bytes": 0, "oldest_age_s": None}
-    assert report["days_digest"] is None
+    assert report["days_digest"] == days_digest(days_of(device, 10)).hex()
     assert report["clock"] == {"state": "trusted", "offset_ms": -120}
     assert (report["state"], report["received_at"]) == ("fresh", "2026-11-21T08:00:00+07:00")
 
@@ -153,8 +154,55 @@ async def test_days_both_sides_count_differently_are_not_handed_on(
     await device.sync()
     (row,) = days_of(device, 1)
     await device.sync(first=2, report=report(device, 1, [row._replace(count=2)]))
-    (told,) = (await reader.json(f"{PATH}/H26.107"))["reports"]
-    assert told["days"] is None
+    for path in (PATH, f"{PATH}/H26.107"):
+        (told,) = (await reader.json(path))["reports"]
+        assert told["days"] is None
+
+
+async def test_a_page_brings_the_days_of_each_office_as_its_own_address_does(
+    ctx: ServerContext, reader: Reader
+) -> None:
+    devices = [await new_device(ctx, seed=seed, code=f"H26.10{seed}") for seed in (1, 2, 3)]
+    for count, device in enumerate(devices):
+        for _ in range(count):
+            device.note()
+        await device.sync(report=full_report(device, 0))
+        device.note()
+        await device.sync(count + 1)  # events without a report
+    page = (await reader.json(PATH))["reports"]
+    for told, device in zip(page, devices, strict=True):
+        assert (await reader.json(f"{PATH}/{told['office']}"))["reports"] == [told]
+        rows = days_of(device, len(device.events))
+        assert [row["count"] for row in told["days"]] == [row.count for row in rows]
+        assert told["days_digest"] == days_digest(rows).hex()
+
+
+async def test_a_page_costs_as_many_statements_for_three_offices_as_for_one(
+    ctx: ServerContext, reader: Reader
+) -> None:
+    counts = []
+    with counted(ctx) as statements:
+        for seed in (1, 2, 3):
+            device = await new_device(ctx, seed=seed, code=f"H26.10{seed}")
+            device.note()
+            await device.sync(report=full_report(device, 0))
+            statements.clear()
+            await reader.json(PATH)
+            counts.append(len(statements))
+    assert len(set(counts)) == 1
+
+
+async def test_events_of_a_message_that_came_late_are_a_change(
+    reader: Reader, ctx: ServerContext, device: Device, clock: FakeClock
+) -> None:
+    device.note()
+    delayed = device.seal(device.up())
+    await device.sync(1, 0)
+    await device.sync(1, 0)
+    clock.ms += 60_000
+    assert device.open(await exchange(delayed, ctx), delayed).stale
+    report = await one(reader, changed_since="2026-11-21T08:01:00+07:00")
+    assert (report["delivered_seq"], report["received_at"]) == (1, "2026-11-21T08:01:00+07:00")
 
 
 async def test_silence_is_named_by_its_length(
@@ -250,6 +298,7 @@ async def test_a_report_of_a_later_version_hides_nobody(
         await conn.execute(report_table.update().values(report=b'{"v":9,"head_seq":"many"}'))
     report = await one(reader)
     assert (report["office"], report["state"], report["head_seq"]) == ("H26.107", "fresh", 1)
+    assert report["days"] is None
 
 
 @pytest.mark.parametrize("limit", ["0", "5001", "x", "-1"])
