@@ -102,7 +102,11 @@ class DossierAssigned(DossierReceived, frozen=True, kw_only=True, omit_defaults=
 
 
 class DossierProgressed(Struct, frozen=True, kw_only=True):
-    """What happened to a dossier in the province; `holder` says who answers for it now."""
+    """What happened to a dossier in the province; `holder` says who answers for it now.
+
+    `heard` is the seq of the office's journal up to which the province had heard the office when
+    it said this: what the office recorded behind it was not known yet. The server writes it.
+    """
 
     dossier: Short
     state: State | None = None
@@ -110,6 +114,7 @@ class DossierProgressed(Struct, frozen=True, kw_only=True):
     note: str | None = None
     by: str | None = None
     at: Time | None = None
+    heard: Annotated[int, Meta(ge=0)] | None = None
 
 
 class EventRejected(Struct, frozen=True, kw_only=True):

@@ -106,6 +106,8 @@ def read(value: Any, info: inspect.Type, path: str, errors: list[FieldError]) ->
             return _row(value, info, path, errors)
         case inspect.DictType():
             return _map(value, info, path, errors)
+        case inspect.AnyType():
+            return value  # somebody else reads it
         case _:
             error = _leaf_error(value, info, path)
             if error is None:

@@ -1,8 +1,9 @@
 """Serials and volumes handed to journals, so that no number is ever given out twice.
 
-On each day of a lease its serials belong to one journal of the office, and a volume of the register
-book belongs to one journal for good. The numbers are leased because Decree 61/2018 art. 26 lets
-only the province issue them. Leases renew by themselves, well before they run out.
+On each day of a lease its serials belong to one journal of the office, none of them among those
+that the province gave to single dossiers (`dossier.assigned`, `numbers.mapped`), and a volume of
+the register book belongs to one journal for good. The numbers are leased because Decree 61/2018
+art. 26 lets only the province issue them. Leases renew by themselves, well before they run out.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from msgspec import Struct
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from records.codes import parse_code
 from records.leases import Lease
 from server.places import Place
-from server.store.tables import book_volume, journal, lease
+from server.store.projection_tables import dossier
+from server.store.tables import book_volume, desk_told, journal, lease
 
 LEASE_DAYS = 30
 RENEW_DAYS = 15  # half a lease: an office may be offline for two weeks and still have numbers
@@ -115,7 +118,7 @@ async def _lease(
 async def _free_slot(
     conn: AsyncConnection, office_id: bytes, prefix: str, first: date, last: date
 ) -> int:
-    """Return the lowest thousand of which nothing is leased on any day of the period."""
+    """Return the lowest thousand of which nothing is leased or granted on a day of the period."""
     rows = await conn.execute(
         select(lease.c.serial_from, lease.c.serial_to).where(
             lease.c.office_id == office_id,
@@ -127,7 +130,26 @@ async def _free_slot(
     taken = {
         slot for row in rows for slot in range(row.serial_from // SLOT, row.serial_to // SLOT + 1)
     }
+    taken |= await _granted_slots(conn, office_id, prefix, first, last)
     return next(slot for slot in range(len(taken) + 1) if slot not in taken)
+
+
+async def _granted_slots(
+    conn: AsyncConnection, office_id: bytes, prefix: str, first: date, last: date
+) -> set[int]:
+    """Return the thousands of which the province itself gave a serial to a dossier."""
+    told = select(desk_told.c.dossier_id).where(desk_told.c.office_id == office_id)
+    rows = await conn.execute(
+        select(dossier.c.code).where(
+            dossier.c.office_id == office_id,
+            dossier.c.dossier_id.in_(told),
+            dossier.c.code.startswith(f"{prefix}-", autoescape=True),
+        )
+    )
+    codes = [code for (text,) in rows if (code := parse_code(text)) is not None]
+    return {
+        code.serial // SLOT for code in codes if code.prefix == prefix and first <= code.day <= last
+    }
 
 
 async def _volume(conn: AsyncConnection, place: Place) -> int:

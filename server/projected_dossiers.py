@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -15,7 +15,6 @@ from records.statistics import History, Told, told_on
 from server.ingest import IN_MAX
 from server.store.projection_tables import declined as declined_table
 from server.store.projection_tables import dossier as dossier_table
-from server.store.projection_tables import dossier_event
 from server.stored import StoredEvent
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -27,10 +26,28 @@ DECLINED: Final = "dossier.declined"
 
 
 class Held(Struct, frozen=True):
-    """A dossier and its story as they stand; `received_ms`: when the province heard of it last."""
+    """A dossier and its story as they stand.
+
+    `received_ms`: when the province heard of it last; `device_id`: the device that keeps it.
+    """
 
     dossier: Dossier
     story: History
+    received_ms: int
+    device_id: bytes
+
+
+class Telling(Struct, frozen=True, kw_only=True):
+    """One event about a dossier, of its office or of the province, and what it says.
+
+    `device_id` is the device in whose journal or desk it stands; times in milliseconds.
+    """
+
+    dossier_id: bytes
+    device_id: bytes
+    kind: str
+    body: Struct
+    occurred_ms: int
     received_ms: int
 
 
@@ -52,21 +69,27 @@ class Dossiers:
         self._held: dict[bytes, Held] = {}
         self._stored: set[bytes] = set()
         self._touched: set[bytes] = set()
-        self._events: list[dict[str, Any]] = []
         self._declined: list[dict[str, Any]] = []
 
     async def load(self, conn: AsyncConnection, events: Sequence[StoredEvent]) -> None:
-        """Read what the events tell of, unless they create it, and lock it till the commit.
+        """Read what the events tell of, unless they create it, and lock it till the commit."""
+        await self.lock(
+            conn, {event.subject.bytes for event in events if event.subject != event.id}
+        )
 
-        Two devices of an office may tell of one dossier at the same moment.
+    async def lock(self, conn: AsyncConnection, dossier_ids: Iterable[bytes]) -> None:
+        """Read these dossiers as far as they are there, and lock them till the commit.
+
+        Two devices of an office, and the province, may tell of one dossier at the same moment.
         """
-        wanted = sorted({event.subject.bytes for event in events if event.subject != event.id})
+        wanted = sorted(dossier_ids)
         for start in range(0, len(wanted), IN_MAX):
             rows = await conn.execute(
                 select(
                     dossier_table.c.dossier_id,
                     dossier_table.c.stand,
                     dossier_table.c.history,
+                    dossier_table.c.device_id,
                 )
                 .where(
                     dossier_table.c.office_id == self._office_id,
@@ -76,8 +99,8 @@ class Dossiers:
                 .with_for_update()
             )
             for row in rows:
-                held = Held(_dossier.decode(row.stand), _history.decode(row.history), 0)
-                self._held[row.dossier_id] = held
+                stand, story = _dossier.decode(row.stand), _history.decode(row.history)
+                self._held[row.dossier_id] = Held(stand, story, 0, row.device_id)
                 self._stored.add(row.dossier_id)
 
     def fold(self, event: StoredEvent, body: Struct) -> None:
@@ -85,22 +108,28 @@ class Dossiers:
         if event.kind == DECLINED:
             self._decline(event, body)
             return
-        key = event.subject.bytes
+        self.take(
+            Telling(
+                dossier_id=event.subject.bytes,
+                device_id=event.device_id,
+                kind=event.kind,
+                body=body,
+                occurred_ms=event.occurred_ms,
+                received_ms=event.received_ms,
+            )
+        )
+
+    def take(self, said: Telling) -> None:
+        """Take what one event says of a dossier; raises what `records.dossier.evolve` raises."""
+        key = said.dossier_id
         held = self._held.get(key)
         before = None if held is None else held.dossier
-        after = evolve(before, event.kind, body, event.occurred_ms)
-        told = Told(event.kind, body, event.occurred_ms)
+        after = evolve(before, said.kind, said.body, said.occurred_ms)
+        told = Told(said.kind, said.body, said.occurred_ms)
         story = told_on(None if held is None else held.story, "", told, before, after)
-        self._held[key] = Held(after, story, event.received_ms)
+        keeper = said.device_id if held is None else held.device_id
+        self._held[key] = Held(after, story, said.received_ms, keeper)
         self._touched.add(key)
-        self._events.append(
-            {
-                "office_id": self._office_id,
-                "dossier_id": key,
-                "journal_no": event.journal_no,
-                "seq": event.seq,
-            }
-        )
 
     def _decline(self, event: StoredEvent, body: Any) -> None:
         self._declined.append(
@@ -122,7 +151,6 @@ class Dossiers:
         for statement, rows in (
             (dossier_table.insert(), fresh),
             (_UPDATE, changed),
-            (dossier_event.insert(), self._events),
             (declined_table.insert(), self._declined),
         ):
             if rows:
@@ -134,6 +162,7 @@ class Dossiers:
         return {
             "office_id": self._office_id,
             "dossier_id": key,
+            "device_id": held.device_id,
             "stand": _encode(dossier),
             "history": _encode(held.story),
             "code": dossier.code,

@@ -1,12 +1,14 @@
-"""What the province says to many offices: orders, catalogue, calendar, notices.
+"""What the province says to its offices: orders, catalogue, calendar, notices, single dossiers.
 
 Everything published is judged first, all or nothing, then appended to the desk journal of each
-device and kept as the present state, so that a desk opened later begins with it.
+device and kept as the present state, so that a desk opened later begins with it. What tells of one
+dossier goes to one device of one office (`server.desk_dossiers`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 from types import MappingProxyType
 
 import msgspec
@@ -14,11 +16,9 @@ from msgspec import Raw, Struct
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from records import reading
 from records.calendar import CalendarSet
 from records.catalogue import Procedure
 from records.desk_events import (
-    DESK_BODIES,
     ChecklistSet,
     NoticePublished,
     OfficeProfile,
@@ -26,59 +26,26 @@ from records.desk_events import (
     PolicySet,
     UserSet,
 )
-from records.events import decode_body
-from server import desk, offices
+from server import desk, desk_dossiers, offices
 from server.context import ServerContext
 from server.desk import Desk, Saying
+from server.sayings import ABOUT_DOSSIER, Judged, Refused, judge, judge_all
 from server.store.tables import PROVINCE, publication
-from wire.event import body_of, format_time
-from wire.ijson import nfc
-from wire.problems import FieldError, Malformed, Refusal
+from wire.event import format_time
+from wire.problems import FieldError, Refusal
 from wire.texts import Text
 
-# Written by the server itself, each for one journal; publishing them by hand would break a promise.
-OWN_KINDS = frozenset({"numbers.leased", "desk.opened", "event.rejected", "successor.named"})
+_ONE_OFFICE = Text(
+    vi="Tin về một hồ sơ chỉ gửi cho một đơn vị: ghi --office CODE đúng một lần.",
+    en="What tells of one dossier is for one office: give --office CODE exactly once.",
+)
 
 
 class Published(Struct, frozen=True):
-    """How many desk events were appended, and each desk's new head by (office_id, desk_id)."""
+    """How many desk events were appended, and their desks' new heads by (office_id, desk_id)."""
 
     published: int
     desk_seq: Mapping[tuple[bytes, bytes], int]
-
-
-class Refused(Exception):  # noqa: N818 - a judgement on a file
-    """Nothing was published: `refusals` names each bad item by its place, from 0."""
-
-    def __init__(self, refusals: Mapping[int, Refusal]) -> None:
-        self.refusals = refusals
-        super().__init__(f"{len(refusals)} items cannot be published")
-
-
-class _Judged(Struct, frozen=True):
-    """An item that may be said, and its typed body."""
-
-    saying: Saying
-    body: Struct
-
-
-def judge(kind: str, body: bytes) -> tuple[Saying, Struct]:
-    """Return what is to be said, checked: a kind of the desk, a body that fits, no unknown field.
-
-    Raises Refusal type-unknown, not-json, field-invalid, field-missing or field-unknown.
-    """
-    if kind not in DESK_BODIES or kind in OWN_KINDS:
-        raise Refusal("type-unknown", Text(vi=f"Loại: {kind}", en=f"Kind: {kind}"))
-    try:
-        value = nfc(msgspec.json.decode(body))
-    except msgspec.DecodeError as error:
-        raise Refusal("not-json", str(error)) from error
-    errors: list[FieldError] = []
-    reading.read(value, reading.info_of(DESK_BODIES[kind]), "body", errors)
-    if errors:
-        raise Refusal(errors[0].code, errors=errors)
-    raw = body_of(value)
-    return Saying(kind, raw), decode_body(kind, raw)
 
 
 async def publish(
@@ -89,49 +56,97 @@ async def publish(
     Raises Refused when an item cannot be said, Refusal office-unknown.
     """
     now_ms = ctx.now_ms()
-    judged = _judge_all(items)
+    judged = judge_all(items)
     async with ctx.store.write() as conn:
         chosen = [office.office_id for office in await offices.by_ids(conn, office_ids)]
         scopes = [PROVINCE] if office_ids is None else chosen
-        await _check_fields(conn, chosen, judged)
+        await _check(conn, scopes, chosen, judged)
         await _keep(conn, scopes, judged, now_ms)
-        written = [desk.write(item.saying, now_ms) for item in judged]
-        desks = await desk.open_desks(conn, chosen)
-        moved = await desk.append(conn, [(each, written) for each in desks], now_ms)
-    heads = {(each.office_id, each.desk_id): each.head.seq for each in moved}
-    return Published(len(written) * len(moved), heads)
+        return await _say(conn, await desk.open_desks(conn, chosen), chosen, judged, now_ms)
 
 
 async def tell(
     conn: AsyncConnection, office_id: bytes, kind: str, body: bytes, now_ms: int
 ) -> None:
     """Say one thing to one office inside the caller's transaction, its row locked or just made."""
-    judged = [_Judged(*judge(kind, body))]
+    judged = [judge(kind, body)]
     await _keep(conn, [office_id], judged, now_ms)
-    written = [desk.write(item.saying, now_ms) for item in judged]
-    desks = await desk.open_desks(conn, [office_id])
-    await desk.append(conn, [(each, written) for each in desks], now_ms)
+    await _say(conn, await desk.open_desks(conn, [office_id]), [office_id], judged, now_ms)
 
 
-def _judge_all(items: Sequence[tuple[str, bytes]]) -> list[_Judged]:
-    judged: list[_Judged] = []
+async def _say(
+    conn: AsyncConnection,
+    desks: Sequence[Desk],
+    office_ids: Sequence[bytes],
+    judged: Sequence[Judged],
+    now_ms: int,
+) -> Published:
+    """Append everything in its order: to every desk, or to the one it is for."""
+    now = {each.desk_id: each for each in desks}
+    moved: dict[tuple[bytes, bytes], int] = {}
+    told: list[desk_dossiers.Told] = []
     refusals: dict[int, Refusal] = {}
-    for place, (kind, body) in enumerate(items):
-        try:
-            judged.append(_Judged(*judge(kind, body)))
-        except Refusal as refusal:
-            refusals[place] = refusal
-        except Malformed as error:
-            refusals[place] = Refusal("event-malformed", str(error))
+    count = 0
+
+    def has_moved(each: Desk) -> None:
+        now[each.desk_id] = each
+        moved[each.office_id, each.desk_id] = each.head.seq
+
+    for private, run in groupby(enumerate(judged), lambda placed: _is_private(placed[1])):
+        if not private:
+            written = [desk.write(item.saying, now_ms) for _, item in run]
+            for each in await desk.append(conn, [(each, written) for each in now.values()], now_ms):
+                has_moved(each)
+                count += len(written)
+            continue
+        for place, item in run:
+            try:
+                each, one = await desk_dossiers.tell(
+                    conn, list(now.values()), office_ids[0], item, now_ms
+                )
+            except Refusal as refusal:
+                refusals[place] = refusal
+            else:
+                has_moved(each)
+                told.append(one)
     if refusals:
         raise Refused(refusals)
-    return judged
+    if told:
+        await desk_dossiers.remember(conn, office_ids[0], told)
+    return Published(count + len(told), moved)
 
 
-async def _check_fields(
-    conn: AsyncConnection, office_ids: Sequence[bytes], judged: Sequence[_Judged]
+def _is_private(item: Judged) -> bool:
+    return item.saying.kind in ABOUT_DOSSIER
+
+
+async def _check(
+    conn: AsyncConnection,
+    scopes: Sequence[bytes],
+    office_ids: Sequence[bytes],
+    judged: Sequence[Judged],
 ) -> None:
-    """Refuse an order that exempts a field the catalogue does not have."""
+    """Refuse what does not fit to whom it is said, or to what was said before."""
+    refusals = await _wrong_orders(conn, office_ids, judged)
+    refusals |= await _wrong_fields(conn, office_ids, judged)
+    if PROVINCE in scopes or len(office_ids) != 1:
+        refusals |= {
+            place: _wrong("kind", _ONE_OFFICE)
+            for place, item in enumerate(judged)
+            if _is_private(item)
+        }
+    if refusals:
+        raise Refused(refusals)
+
+
+def _wrong(path: str, text: Text) -> Refusal:
+    return Refusal("field-invalid", text, [FieldError(path, "field-invalid", text)])
+
+
+async def _wrong_fields(
+    conn: AsyncConnection, office_ids: Sequence[bytes], judged: Sequence[Judged]
+) -> dict[int, Refusal]:
+    """Return the orders that exempt a field the catalogue does not have, by place."""
     named = {
         (place, field)
         for place, item in enumerate(judged)
@@ -139,23 +154,48 @@ async def _check_fields(
         for field in item.body.direct_intake.except_fields
     }
     if not named:
-        return
-    rows = await conn.execute(
-        select(publication.c.body).where(
-            publication.c.office_id.in_([PROVINCE, *office_ids]),
-            publication.c.kind == "procedure.set",
-        )
-    )
-    known = {msgspec.json.decode(body, type=Procedure).field for (body,) in rows}
+        return {}
+    bodies = await _published(conn, office_ids, "procedure.set")
+    known = {msgspec.json.decode(body, type=Procedure).field for body in bodies}
     known |= {item.body.field for item in judged if isinstance(item.body, Procedure)}
     wrong = {place: field for place, field in sorted(named) if field not in known}
-    if wrong:
-        listed = ", ".join(sorted(set(wrong.values())))
-        text = Text(
-            vi=f"Danh mục không có lĩnh vực: {listed}", en=f"The catalogue has no field: {listed}"
+    listed = ", ".join(sorted(set(wrong.values())))
+    text = Text(
+        vi=f"Danh mục không có lĩnh vực: {listed}", en=f"The catalogue has no field: {listed}"
+    )
+    return {place: _wrong("body.direct_intake.except_fields", text) for place in wrong}
+
+
+async def _wrong_orders(
+    conn: AsyncConnection, office_ids: Sequence[bytes], judged: Sequence[Judged]
+) -> dict[int, Refusal]:
+    """Return the revocations of orders that nobody issued, by place."""
+    if not any(isinstance(item.body, PolicyRevoked) for item in judged):
+        return {}
+    bodies = await _published(conn, office_ids, "policy.set")
+    known = {msgspec.json.decode(body, type=PolicySet).order for body in bodies}
+    refusals = {}
+    for place, item in enumerate(judged):
+        if isinstance(item.body, PolicySet):
+            known.add(item.body.order)
+        elif isinstance(item.body, PolicyRevoked) and item.body.order not in known:
+            order = item.body.order
+            text = Text(
+                vi=f"Chưa có chỉ đạo nào số “{order}”.", en=f"No order “{order}” was ever issued."
+            )
+            refusals[place] = _wrong("body.order", text)
+    return refusals
+
+
+async def _published(
+    conn: AsyncConnection, office_ids: Sequence[bytes], kind: str
+) -> Sequence[bytes]:
+    rows = await conn.execute(
+        select(publication.c.body).where(
+            publication.c.office_id.in_([PROVINCE, *office_ids]), publication.c.kind == kind
         )
-        error = FieldError("body.direct_intake.except_fields", "field-invalid", text)
-        raise Refused({place: Refusal("field-invalid", text, [error]) for place in wrong})
+    )
+    return rows.scalars().all()
 
 
 # The name under which the newest replaces the one before; "" when all of them still count.
@@ -174,7 +214,7 @@ _NAMES: Mapping[type[Struct], Callable[[Struct], str]] = MappingProxyType(
 
 
 async def _keep(
-    conn: AsyncConnection, scopes: Sequence[bytes], judged: Sequence[_Judged], now_ms: int
+    conn: AsyncConnection, scopes: Sequence[bytes], judged: Sequence[Judged], now_ms: int
 ) -> None:
     highest = await conn.execute(select(func.max(publication.c.ordinal)))
     ordinal = int(highest.scalar() or 0)

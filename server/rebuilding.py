@@ -1,15 +1,19 @@
 """Build the projections anew from the events, office by office.
 
-Events are replayed in the order in which they were taken in, which is that of the feed; so what
-comes out is what was there. While one office is rebuilt its messages wait, the others go on.
+Events are replayed in the order in which they were taken in, which is that of the feed, and what
+the province told about dossiers in between where it was folded first; so what comes out is what
+was there. While one office is rebuilt its messages wait, the others go on.
 """
 
 from __future__ import annotations
 
+from operator import itemgetter
+from typing import Any
+
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server import ingest, offices, places
+from server import desk_dossiers, ingest, offices, places
 from server.arrival import When
 from server.catch_up import chained
 from server.context import ServerContext
@@ -46,14 +50,26 @@ async def _office(conn: AsyncConnection, ctx: ServerContext, office_id: bytes) -
             select(feed).where(feed.c.office_id == office_id).order_by(feed.c.first_position)
         )
     ).all()
+    told = await desk_dossiers.told_of(conn, office_id)
+    steps: list[tuple[int, int, Any]] = [(batch.first_position, 0, batch) for batch in batches]
+    steps += [(one.after_position, 1, one) for one in told]  # behind the batch that bears it
     count = 0
-    for batch in batches:
-        end = batch.first_seq + batch.events
-        for first in range(batch.first_seq, end, BATCH_EVENTS):
-            place = journals[batch.journal_no]
-            await _replay(conn, ctx, place, first, min(first + BATCH_EVENTS, end))
-        count += batch.events
+    for _, by_province, row in sorted(steps, key=itemgetter(0, 1)):
+        if by_province:
+            await desk_dossiers.fold_again(conn, office_id, row)
+            count += 1
+        else:
+            await _batch(conn, ctx, journals[row.journal_no], row.first_seq, row.events)
+            count += row.events
     return count
+
+
+async def _batch(
+    conn: AsyncConnection, ctx: ServerContext, place: Place, first: int, events: int
+) -> None:
+    end = first + events
+    for start in range(first, end, BATCH_EVENTS):
+        await _replay(conn, ctx, place, start, min(start + BATCH_EVENTS, end))
 
 
 async def _journals(conn: AsyncConnection, office_id: bytes) -> dict[int, Place]:

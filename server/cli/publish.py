@@ -5,23 +5,15 @@ from __future__ import annotations
 from typing import IO, NoReturn
 
 import click
-import msgspec
 
 from console.speech import EXIT_REFUSED, EXIT_USAGE, Speech
 from console.words import Words, command
 from server import offices
 from server.cli.opening import Context, run
 from server.context import ServerContext
-from server.publishing import Refused
 from server.publishing import publish as say
+from server.sayings import Refused, read_line
 from wire.problems import Refusal
-
-
-class Item(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One line of the file."""
-
-    kind: str
-    body: msgspec.Raw
 
 
 def publish(context: Context, *, file: IO[bytes], office: tuple[str, ...], everybody: bool) -> None:
@@ -33,8 +25,10 @@ def publish(context: Context, *, file: IO[bytes], office: tuple[str, ...], every
     lines = [(number, line) for number, line in enumerate(file, 1) if line.strip()]
     items = _items(speech, lines)
 
-    async def work(ctx: ServerContext) -> dict[str, object]:
+    async def work(ctx: ServerContext) -> dict[str, object] | None:
         ids = None if everybody else await _ids(ctx, office)
+        if not items:
+            return None
         said = await say(ctx, ids, items)
         async with ctx.store.read() as conn:
             codes = {found.office_id: found.code for found in await offices.every(conn)}
@@ -44,9 +38,13 @@ def publish(context: Context, *, file: IO[bytes], office: tuple[str, ...], every
         return {"published": said.published, "desk_seq": seqs}
 
     try:
-        speech.print_json(run(context, work))
+        done = run(context, work)
     except Refused as refused:
         _explain(speech, refused, [number for number, _ in lines])
+    if done is None:
+        speech.tell(speech("publish.empty"))
+        raise SystemExit(EXIT_REFUSED)
+    speech.print_json(done)
 
 
 def _items(speech: Speech, lines: list[tuple[int, bytes]]) -> list[tuple[str, bytes]]:
@@ -54,11 +52,9 @@ def _items(speech: Speech, lines: list[tuple[int, bytes]]) -> list[tuple[str, by
     items, unread = [], {}
     for place, (_, line) in enumerate(lines):
         try:
-            item = msgspec.json.decode(line, type=Item)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            unread[place] = Refusal("not-json", str(error))
-        else:
-            items.append((item.kind, bytes(item.body)))
+            items.append(read_line(line))
+        except Refusal as refusal:
+            unread[place] = refusal
     if unread:
         _explain(speech, Refused(unread), [number for number, _ in lines])
     return items
@@ -81,7 +77,7 @@ def _explain(speech: Speech, refused: Refused, numbers: list[int]) -> NoReturn:
         line = speech("publish.line", line=numbers[place])
         speech.tell(f"{line} {document.title} ({document.code}) {document.detail}".rstrip())
         for error in document.errors:
-            speech.tell(f"  {error.path}: {error.message}")
+            speech.tell(f"  {error.path}: {error.message}" if error.path else f"  {error.message}")
     speech.tell(speech("publish.nothing"))
     raise SystemExit(EXIT_REFUSED)
 

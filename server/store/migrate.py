@@ -36,7 +36,7 @@ def metadata() -> MetaData:
 async def migrate(store: Store) -> str:
     """Bring the schema to the newest revision and return it. Raises SchemaNewer."""
     async with store.write() as connection:
-        return await connection.run_sync(_upgrade)
+        return await connection.run_sync(upgrade)
 
 
 async def check(store: Store) -> bool:
@@ -61,11 +61,12 @@ async def differences(store: Store) -> list[object]:
         )
 
 
-def _upgrade(connection: Connection) -> str:
+def upgrade(connection: Connection, to: str = "head") -> str:
+    """Bring the schema to a revision and return it. Raises SchemaNewer."""
     _current(connection)
     config = _config()
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, to)
     revision = _current(connection)
     if revision is None:
         raise RuntimeError("the migrations left no revision")

@@ -62,6 +62,15 @@ async def assign(
     return int(after - count)
 
 
+async def last_position(conn: AsyncConnection) -> int:
+    """Return the last position given, and keep it the last until the transaction ends.
+
+    Call it last in a transaction, as `assign`.
+    """
+    counter = select(feed_counter.c.next_position).where(feed_counter.c.office_id == PROVINCE)
+    return int((await conn.execute(counter.with_for_update())).scalar_one()) - 1
+
+
 async def read_feed(conn: AsyncConnection, after: int, limit: int) -> list[FeedEvent]:
     """Return up to `limit` events behind position `after` (0: from the start), in order.
 

@@ -25,6 +25,7 @@ dossier = Table(
     METADATA,
     _id("office_id"),
     _id("dossier_id"),
+    Column("device_id", LargeBinary(32), nullable=False),  # which keeps it: in its journal or desk
     Column("stand", LargeBinary, nullable=False),
     Column("history", LargeBinary, nullable=False),
     Column("code", String(60), nullable=True),
@@ -38,16 +39,6 @@ dossier = Table(
     Index(None, "office_id", "code"),
     Index(None, "office_id", "book_year", "volume", "number"),
     Index(None, "office_id", "last_ms"),
-)
-
-# The events of each dossier, in the order in which they were taken in.
-dossier_event = Table(
-    "dossier_event",
-    METADATA,
-    _id("office_id"),
-    _id("dossier_id"),
-    Column("journal_no", BigInteger, primary_key=True, autoincrement=False),
-    Column("seq", BigInteger, primary_key=True, autoincrement=False),
 )
 
 # A visit as it stands (records.visits.Visit).
@@ -72,4 +63,4 @@ declined = Table(
     Index(None, "office_id", "at_ms"),
 )
 
-PROJECTIONS: tuple[Table, ...] = (dossier, dossier_event, visit, declined)
+PROJECTIONS: tuple[Table, ...] = (dossier, visit, declined)

@@ -248,6 +248,18 @@ desk_event = Table(
     _int("at_ms"),
 )
 
+# Desk events about one dossier: which it is, and after which position of the feed they were folded.
+desk_told = Table(
+    "desk_told",
+    METADATA,
+    _bytes("office_id", 16, key=True),
+    _bytes("desk_id", 16, key=True),
+    _int("seq", key=True),
+    _bytes("dossier_id", 16),
+    _int("after_position"),
+    Index(None, "office_id", "after_position"),
+)
+
 # What the province says at present, for one office or for all (PROVINCE): a new desk starts so.
 publication = Table(
     "publication",
@@ -352,6 +364,7 @@ __all__ = [
     "day_tally",
     "desk_event",
     "desk_journal",
+    "desk_told",
     "device",
     "event",
     "feed",

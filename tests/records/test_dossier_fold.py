@@ -244,3 +244,23 @@ def test_an_extended_dossier_offers_no_second_extension() -> None:
 
 def test_every_kind_begins_with_what_it_tells_of() -> None:
     assert all("." in kind for kind in BODIES)
+
+
+@pytest.mark.parametrize("state", ["forwarded", "supplement_requested", "resolved", "in_post"])
+@pytest.mark.parametrize("holder", ["office", "province"])
+def test_money_and_corrections_agree_whichever_end_was_heard_first(state: str, holder: str) -> None:
+    fee = {"name": "Lệ phí", "amount_vnd": 8_000, "by": "cash"}
+    own: list[tuple[str, dict[str, Any]]] = [
+        ("dossier.paid", fee),
+        ("dossier.corrected", {"set": {"note": "Đã gọi"}, "reason": "x"}),
+    ]
+    word = {"dossier": "x", "state": state, "holder": "office"}
+    said: list[tuple[str, dict[str, Any]]] = [("dossier.progressed", word)]
+    dossiers = []
+    for story in (own + said, said + own):
+        dossier = assigned(holder=holder)
+        for kind, body in story:
+            dossier = tell(dossier, kind, **body)
+        dossiers.append(dossier)
+    assert dossiers[0] == dossiers[1]
+    assert dossiers[0].fees_paid_vnd == 8_000

@@ -23,6 +23,9 @@ from wire.keys import device10
 COMMAND = str(Path(sys.executable).parent / "commune-server")
 
 
+NOTICE = '{"kind":"notice.published","body":{"title":"Nghỉ","text":"Nghỉ lễ","lobby":true}}'
+
+
 class Operator:
     """Somebody at the province's keyboard, with a server.toml of their own."""
 
@@ -144,7 +147,7 @@ async def _change_a_box(config: Config) -> None:
 
 def test_publishing_names_each_bad_line_and_says_nothing(operator: Operator) -> None:
     lines = [
-        '{"kind":"notice.published","body":{"title":"Nghỉ","text":"Nghỉ lễ","lobby":true}}',
+        NOTICE,
         "",
         '{"kind":"policy.set","body":{"order":7}}',
         '{"kind":"nonsense","body":{}}',
@@ -157,9 +160,38 @@ def test_publishing_names_each_bad_line_and_says_nothing(operator: Operator) -> 
     assert done.stdout == ""
 
 
+def test_a_kind_that_nobody_publishes_is_answered_with_those_that_are(operator: Operator) -> None:
+    lines = ['{"kind":"policy.sett","body":{}}', '{"kind":"numbers.leased","body":{}}']
+    done = operator.types("publish", "--all", "-", stdin="\n".join(lines))
+    assert done.returncode == 1
+    assert "command" not in done.stderr
+    assert "No kind of desk event is called “policy.sett”" in done.stderr
+    assert "“numbers.leased” is written by the server itself" in done.stderr
+    assert "notice.published, numbers.mapped, office.profile, policy.revoked" in done.stderr
+
+
+def test_every_member_a_line_lacks_or_has_too_many_is_named(operator: Operator) -> None:
+    lines = ['{"kind":"policy.set"}', '{"kind":"policy.set","body":{},"office":"H26.107"}', "[]"]
+    done = operator.types("publish", "--all", "-", stdin="\n".join(lines))
+    assert done.returncode == 1
+    assert "(field-missing)" in done.stderr
+    assert "  body: " in done.stderr
+    assert "(field-unknown)" in done.stderr
+    assert "  office: " in done.stderr
+    assert "(field-invalid)" in done.stderr
+    assert "not-json" not in done.stderr
+
+
+def test_a_line_that_is_nested_without_end_is_no_json(operator: Operator) -> None:
+    deep = '{"kind":"policy.set","body":' + '{"a":' * 40 + "1" + "}" * 41
+    done = operator.types("publish", "--all", "-", stdin=deep)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "(not-json)" in done.stderr
+
+
 def test_publishing_to_nobody_or_to_an_unknown_office_is_refused(operator: Operator) -> None:
     assert operator.types("publish", "-").returncode == 2
-    unknown = operator.types("publish", "--office", "H99.1", "-")
+    unknown = operator.types("publish", "--office", "H99.1", "-", stdin=NOTICE)
     assert unknown.returncode == 1
     assert "H99.1" in unknown.stderr
     broken = operator.types("publish", "--all", "-", stdin='{nonsense\n{"kind":1}\n')
@@ -169,8 +201,14 @@ def test_publishing_to_nobody_or_to_an_unknown_office_is_refused(operator: Opera
 
 
 def test_publishing_to_a_province_without_offices_is_done_at_once(operator: Operator) -> None:
-    done = operator.types("publish", "--all", "-", stdin="")
-    assert json.loads(done.stdout) == {"published": 0, "desk_seq": {}}
+    done = operator.types("publish", "--all", "-", stdin=NOTICE)
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"published": 0, "desk_seq": {}})
+
+
+def test_an_empty_file_is_no_success(operator: Operator) -> None:
+    done = operator.types("publish", "--all", "-", stdin="\n \n")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "The file is empty" in done.stderr
 
 
 def test_migrating_twice_changes_nothing(operator: Operator) -> None:

@@ -12,7 +12,8 @@ import pytest
 
 from records.catalogue import load
 from server.context import ServerContext
-from server.publishing import Refused, publish
+from server.publishing import publish
+from server.sayings import Refused
 from tests.server.province import Device, FakeClock, new_device
 from wire.chain import Head
 from wire.codec import compress
@@ -115,7 +116,11 @@ UNKNOWN_FIELD = (
     b'{"order":"1","title":"t","from":"2026-11-22T00:00:00+07:00",'
     b'"direct_intake":{"suspended":true,"except_fields":["Khong co"]}}'
 )
+LONG = json.dumps(
+    {"checklist": "a", "items": [{"id": "x", "text": "y" * 500, "points_max": 1}] * 200}
+).encode()
 BAD = [
+    ("checklist.set", LONG, "event-malformed"),
     ("policy.sett", b"{}", "type-unknown"),
     ("numbers.leased", b"{}", "type-unknown"),
     ("notice.published", b"{", "not-json"),
@@ -127,6 +132,14 @@ BAD = [
         "field-unknown",
     ),
     ("policy.set", UNKNOWN_FIELD, "field-invalid"),
+    ("device.revoked", b'{"device":"abcdefghij"}', "type-unknown"),
+    ("office.recoded", b'{"code":"H26.9","name":"x","valid_from":"2027-01-01"}', "type-unknown"),
+    (
+        "policy.set",
+        b'{"order":"1","title":"t","from":"2026-11-22T00:00:00Z","until":"2026-11-22T00:00:00Z"}',
+        "field-invalid",
+    ),
+    ("policy.revoked", b'{"order":"99"}', "field-invalid"),
     ("notice.published", b'{"title":"' + b"x" * 70_000 + b'","text":"b"}', "field-invalid"),
 ]
 
@@ -140,6 +153,20 @@ async def test_a_wrong_body_is_refused_and_nothing_is_said(ctx: ServerContext, n
     assert {place: item.code for place, item in refused.value.refusals.items()} == {1: code}
     await device.sync()
     assert said(device, "notice.published") == []
+
+
+async def test_an_order_can_be_revoked_that_stands_before_it_in_the_file(
+    ctx: ServerContext,
+) -> None:
+    device = await new_device(ctx)
+    order = b'{"order":"7","title":"t","from":"2026-11-22T00:00:00+07:00"}'
+    revoked = ("policy.revoked", b'{"order":"7"}')
+    with pytest.raises(Refused) as refused:
+        await publish(ctx, [device.office], [revoked, ("policy.set", order)])
+    assert [error.path for error in refused.value.refusals[0].errors] == ["body.order"]
+    await publish(ctx, [device.office], [("policy.set", order), revoked])
+    await device.sync()
+    assert said(device, "policy.revoked") == [{"order": "7"}]
 
 
 async def test_everything_wrong_with_a_body_is_named_by_its_path(ctx: ServerContext) -> None:

@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -142,6 +143,15 @@ async def test_dossiers_are_read_page_by_page(feed: Reader, offices: list[Device
     assert len({item["id"] for item in items}) == len(items)
     alone = await feed.json("/v1/dossiers", limit=500, office="H26.101")
     assert {item["id"] for item in alone["items"]} < {item["id"] for item in items}
+
+
+async def test_a_dossier_names_its_office_by_code_and_id(
+    feed: Reader, offices: list[Device]
+) -> None:
+    page = await feed.json("/v1/dossiers", limit=500)
+    named = {(item["office"], item["office_id"]) for item in page["items"]}
+    one, other = (str(UUID(bytes=each.office)) for each in offices)
+    assert named == {("H26.101", one), ("H26.102", other)}
 
 
 async def test_a_dossier_is_shown_as_it_stands_and_whole(

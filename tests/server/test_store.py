@@ -11,9 +11,21 @@ from sqlalchemy.exc import IntegrityError
 
 from server.config import Config
 from server.context import ServerContext
+from server.keys import secret
 from server.main import open_database
-from server.store.migrate import MIGRATIONS, SchemaNewer, SchemaOlder, check, differences, metadata
+from server.store.engine import open_store
+from server.store.migrate import (
+    MIGRATIONS,
+    SchemaNewer,
+    SchemaOlder,
+    check,
+    differences,
+    metadata,
+    migrate,
+    upgrade,
+)
 from server.store.positions import assign, read_feed
+from server.store.projection_tables import dossier
 from server.store.tables import PROVINCE, office
 from wire.problems import Refusal
 
@@ -63,6 +75,37 @@ async def test_an_older_schema_asks_for_migrate(ctx: ServerContext) -> None:
         pytest.skip("there is only one revision so far")
     with pytest.raises(SchemaOlder):
         await check(ctx.store)
+
+
+KEEPERS = """
+INSERT INTO journal (office_id, journal_no, device_id, journal_id, state, head_seq, head_hash,
+    projected_seq, opened_ms)
+VALUES (:office, 1, :first, :first, 'open', 0, :first, 0, 0),
+    (:office, 2, :second, :second, 'open', 0, :second, 0, 0);
+INSERT INTO event (office_id, journal_no, seq, hash, kind, clock, received_ms)
+VALUES (:office, 1, 1, :first, 'dossier.paid', 'ok', 0),
+    (:office, 2, 9, :second, 'dossier.received', 'ok', 0);
+INSERT INTO dossier (office_id, dossier_id, stand, history, open, first_ms, last_ms, received_ms)
+VALUES (:office, :dossier, :first, :first, true, 0, 0, 0);
+INSERT INTO dossier_event (office_id, dossier_id, journal_no, seq)
+VALUES (:office, :dossier, 1, 1), (:office, :dossier, 2, 9)
+"""
+
+
+async def test_a_former_database_learns_which_device_keeps_each_dossier(config: Config) -> None:
+    store = open_store(config.database, secret(config.keys_dir / "database.key"))
+    values = {"office": b"o" * 16, "first": b"1" * 32, "second": b"2" * 32, "dossier": b"d" * 16}
+    async with store.write() as conn:
+        await conn.run_sync(lambda sync: upgrade(sync, "0004"))
+        for statement in KEEPERS.split(";"):
+            known = {name: value for name, value in values.items() if f":{name}" in statement}
+            await conn.execute(sa.text(statement), known)
+    await migrate(store)
+    async with store.read() as conn:
+        (row,) = (await conn.execute(sa.select(dossier))).all()
+    assert (row.device_id, row.stand) == (values["second"], values["first"])
+    assert await differences(store) == []
+    await store.close()
 
 
 def _newest() -> str:
