@@ -15,9 +15,11 @@ from agent.views.highest import Highest
 from agent.views.stored import COLUMNS, ReadEvent, StoredEvent
 from records import dossier as machine
 from records.codes import parse_book_ref, parse_code
+from records.desk_events import DossierProgressed
 from records.dossier import Dossier
 from records.person_numbers import spelt_id, spelt_phone
 from records.search_text import fold
+from records.told_order import Arrived, in_order
 from records.values import Applicant
 from wire.problems import Refusal
 
@@ -63,13 +65,21 @@ def step(dossier: Dossier | None, read: ReadEvent) -> Dossier | None:
 
 
 def fold_events(events: Sequence[StoredEvent]) -> Dossier | None:
-    """Fold the events of one dossier, in the order they arrived."""
+    """Fold the events of one dossier, as they arrived, in the order of both ends."""
+    known = [read for event in events if (read := stored.read(event)) is not None]
+    arrived = (Arrived(read.event.kind, read.stored.seq, read.body) for read in known)
     dossier: Dossier | None = None
-    for event in events:
-        read = stored.read(event)
-        if read is not None:
-            dossier = step(dossier, read)
+    for place in in_order(arrived):
+        dossier = step(dossier, known[place])
     return dossier
+
+
+def _came_late(loaded: Loaded, read: ReadEvent) -> bool:
+    """Whether the office recorded something about the dossier that the province did not know."""
+    if not isinstance(read.body, DossierProgressed) or read.body.heard is None:
+        return False
+    journal, heard = read.stored.journal, read.body.heard
+    return any(event.journal != journal and event.seq > heard for event in loaded.events)
 
 
 def load(connection: Connection, no: int) -> Loaded | None:
@@ -173,7 +183,9 @@ class DossierRows:
         if loaded is None:
             raise Refusal("dossier-unknown")
         connection.execute("INSERT INTO dossier_event VALUES (?, ?)", (no, read.stored.pos))
-        before, after = loaded.dossier, step(loaded.dossier, read) or loaded.dossier
+        before = loaded.dossier
+        again = load(connection, no) if _came_late(loaded, read) else None
+        after = again.dossier if again is not None else step(before, read) or before
         if after is not before:
             old, new = self.row(connection, before), self.row(connection, after)
             if old != new:
