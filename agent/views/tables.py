@@ -56,6 +56,8 @@ TABLES: Final[Mapping[str, str]] = MappingProxyType(
             pos INTEGER PRIMARY KEY,
             code TEXT NOT NULL, detail TEXT NOT NULL, by_pos INTEGER NOT NULL
           ) STRICT""",
+        # pos: of an event that clashed with where its dossier was.
+        "conflict": "CREATE TABLE conflict(pos INTEGER PRIMARY KEY) STRICT",
         "day_count": """CREATE TABLE day_count(
             day INTEGER NOT NULL, what INTEGER NOT NULL, count INTEGER NOT NULL,
             PRIMARY KEY (day, what)
