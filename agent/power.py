@@ -9,23 +9,16 @@ own boot's mark and says nothing.
 from datetime import datetime
 from typing import Final
 
-from msgspec import Struct
-
 from agent.clock import Clock
 from agent.journal import Journal, Transaction
 from agent.journal.backup import RUNNING_BOOT
 from agent.service import Service
 from records.decision import NewEvent
 from records.moment import Moment
+from records.office_events import PowerLost
 
 KIND: Final = "power.lost"
 ACTOR: Final = "device:agent"
-
-
-class PowerLost(Struct, frozen=True, omit_defaults=True):
-    """The machine went down without asking; `last_at`: when something was recorded last."""
-
-    last_at: datetime | None = None
 
 
 async def begin(journal: Journal, service: Service, clock: Clock) -> bool:
@@ -40,7 +33,7 @@ async def begin(journal: Journal, service: Service, clock: Clock) -> bool:
         lost = held not in {None, boot}
         if lost and transaction.identity is not None:
             last_at = transaction.marks.latest_at
-            body = PowerLost(datetime.fromisoformat(last_at) if last_at else None)
+            body = PowerLost(last_at=datetime.fromisoformat(last_at) if last_at else None)
             service.append(transaction, NewEvent(KIND, None, body), ACTOR, moment)
         transaction.set_meta(RUNNING_BOOT, boot)
         return lost
