@@ -17,8 +17,7 @@ SOCKET_MODE = 0o660
 DIRECTORY_MODE = 0o750
 BACKLOG = 128
 PATH_BYTES_MAX = 107
-"""`sun_path` of unix(7) without its end; the name under which the socket is made is longer than
-its own by a dozen."""
+"""`sun_path` of unix(7) without its end."""
 WHY = {
     errno.EADDRINUSE: "taken",
     errno.EADDRNOTAVAIL: "not-ours",
@@ -41,8 +40,8 @@ def listen_unix(path: Path, *, own_directory: bool) -> socket.socket:
     The directory is made when it is missing. One that stands is closed to others only when it
     is the agent's own (`own_directory`): nobody wants `/run` at 0750.
     """
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    if len(os.fsencode(fresh)) > PATH_BYTES_MAX:
+    fresh = path.with_name(f".{os.getpid()}")  # short: its name has to fit too
+    if max(len(os.fsencode(one)) for one in (path, fresh)) > PATH_BYTES_MAX:
         raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
     if not path.parent.exists():
         path.parent.mkdir(mode=DIRECTORY_MODE, parents=True)
