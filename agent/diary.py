@@ -13,6 +13,7 @@ class Remark(Struct, frozen=True):
 
     line: str
     line_error: str | None
+    line_held: bool
     recording: bool
     clock: str
     disk: str
@@ -23,6 +24,7 @@ def remark(status: Status) -> Remark:
     return Remark(
         status.line,
         status.line_error,
+        status.line_held,
         status.recording,
         status.clock.state,
         status.disk.state,
@@ -42,6 +44,7 @@ async def follow(board: StatusBoard) -> None:
             "status",
             line=now.line,
             line_error=now.line_error,
+            line_held=now.line_held,
             recording=now.recording,
             clock=now.clock,
             disk=now.disk,

@@ -21,6 +21,7 @@ from agent.figures import Figures
 from agent.journal import Journal
 from agent.keys import Enrolment
 from agent.machine import box_of
+from agent.noticed import Noticed
 from agent.status import StatusBoard
 from agent.sync import faults
 from agent.sync.builder import Builder
@@ -31,13 +32,17 @@ from agent.sync.probe import connects
 from agent.sync.report import OfficeReporter
 from agent.sync.retry import Delays
 from agent.sync.shell import Syncer
-from agent.sync.signals import Show
+from agent.sync.signals import Held, Show
 from agent.sync.tls import client_context
+from agent.sync.transport import ExchangeError
 from agent.sync.usb import Carrier, Exported, Fate
+from records.moment import local
 from wire.problems import Refusal
 
 _log = structlog.get_logger("agent")
 
+FIRST_ANSWER: Final = "first-answer"
+"""Id of the problem that the enrolment's answer cannot be read."""
 RESTART_S_MIN: Final = 5.0
 RESTART_S_MAX: Final = 600.0
 """Sync that falls over what stands in the journal falls again: less often each time."""
@@ -54,10 +59,12 @@ class Line:
         journal: Journal,
         clock: Clock,
         board: StatusBoard,
+        *,
+        noticed: Noticed,
         fresh_bytes: Callable[[int], bytes],
     ) -> None:
-        self._config, self._journal = config, journal
-        self._clock, self._board, self._fresh_bytes = clock, board, fresh_bytes
+        self._config, self._journal, self._fresh_bytes = config, journal, fresh_bytes
+        self._clock, self._board, self._noticed = clock, board, noticed
         self._syncer: Syncer | None = None
         self._carrier: Carrier | None = None
 
@@ -88,10 +95,8 @@ class Line:
         if enrolment is None:
             enrolment = await wait_for_enrolment(self._config.keys_dir)
             await self._journal.enrol(enrolment.identity)
-        answer = await asyncio.to_thread(_read_or_none, self._config.keys_dir / keys.ANSWER)
-        if answer is not None:
-            await adopt_first_answer(self._journal, enrolment, answer)
-        self._board.update(line="offline")
+        await self._take_first_answer(enrolment)
+        self._board.update(line="offline", line_since=local(self._clock.now_ms()).isoformat())
         self._carrier = self._carried(enrolment, figures)
         attempt = 0
         while True:
@@ -136,9 +141,25 @@ class Line:
             pacing=Pacing(aim_ms=self._config.sync.exchange_s * 1000),
         )
 
+    async def _take_first_answer(self, enrolment: Enrolment) -> None:
+        """Take the enrolment's answer in; one that cannot be read is a problem and no more.
+
+        The first exchange brings what it would have brought.
+        """
+        try:
+            answer = await asyncio.to_thread(_read_or_none, self._config.keys_dir / keys.ANSWER)
+            if answer is not None:
+                await adopt_first_answer(self._journal, enrolment, answer)
+        except (OSError, ExchangeError, Refusal):
+            self._noticed.add(FIRST_ANSWER, "first-answer-unreadable", stays=True)
+
     def _show(self, shown: Show) -> None:
         error = shown.fault.code if shown.fault is not None else None
-        self._board.tell_line(shown.line, error)
+        if shown.line == "online" and error is None:
+            self._noticed.over(FIRST_ANSWER)
+        held = self._syncer is not None and isinstance(self._syncer.state, Held)
+        at = local(self._clock.now_ms()).isoformat()
+        self._board.tell_line(shown.line, error, at, held=held)
 
 
 async def wait_for_enrolment(keys_dir: Path) -> Enrolment:

@@ -26,8 +26,8 @@ from wire import event as wire_event
 
 WARNINGS_MS: Final = 60_000
 """How old the warning that numbers run out may be."""
-BUSIEST_DAYS: Final = 10
-"""docs/domain.md "Number": less left than the busiest of the last ten days took warns."""
+PROCEDURES_MAX: Final = 1024
+"""Procedures remembered, by code and version: a commune's whole catalogue has some 400."""
 
 
 class Facts:
@@ -48,7 +48,7 @@ class Facts:
 
     def _forget_desk(self) -> None:
         self._desk_seen = self._views.desk_changes
-        self._procedures: dict[tuple[str, str | None], Procedure | None] = {}
+        self._procedures: dict[tuple[str, str | None], Procedure] = {}
         self._calendar: Calendar | None = None
         self._leases: list[Lease] | None = None
         self._orders: list[PolicySet] | None = None
@@ -89,6 +89,10 @@ class Facts:
             found = standing.one(self._conn, "procedure.set", key, Procedure)
             if found is None and version is not None:
                 found = standing.one(self._conn, "procedure.set", code, Procedure)
+            if found is None:
+                return None  # not remembered: whoever asks for what is not there may ask for ever
+            if len(self._procedures) >= PROCEDURES_MAX:
+                self._procedures.clear()
             self._procedures[code, version] = found
         return self._procedures[code, version]
 
@@ -127,7 +131,7 @@ class Facts:
                 today=day,
                 calendar=self.calendar(),
                 left_today=left,
-                busiest=counts.busiest(self._conn, day, BUSIEST_DAYS),
+                busiest=counts.busiest(self._conn, day),
             )
             self._warned = {day: (now_ms, found)}
         return self._warned[day][1]

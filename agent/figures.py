@@ -25,6 +25,7 @@ from agent.views import counts, numbers, standing, tally
 from agent.views.projector import Views
 from records.catalogue import Procedure
 from records.desk_events import OfficeProfile, OfficeRecoded, PolicySet
+from records.leases import LeaseWarning
 from records.moment import local, office_day, to_ms
 from records.sync_report import (
     Backlog,
@@ -64,6 +65,9 @@ class Reading(Struct, frozen=True, kw_only=True):
     backup_age_s: int | None
     offset_ms: int | None
     problems_open: int
+    conflicts_open: int
+    power_losses: int
+    lease_warnings: tuple[LeaseWarning, ...]
     orders: tuple[PolicySet, ...]
     catalogue: str | None
     today: TodayCounts
@@ -144,6 +148,8 @@ class Figures:
             disk=disk_report(self._config.database),
             numbers=reading.numbers,
             backup_age_s=reading.backup_age_s,
+            power_losses=reading.power_losses,
+            conflicts_open=reading.conflicts_open,
             problems_open=reading.problems_open,
             policies=tuple(order.order for order in reading.orders),
             catalogue=reading.catalogue,
@@ -178,6 +184,9 @@ def read(
         backup_age_s=_backup_age_s(connection, now_ms),
         offset_ms=get_meta(connection, "sync.offset_ms"),
         problems_open=0 if stale else _problems_open(connection),
+        conflicts_open=0 if stale else counts.conflicts(connection),
+        power_losses=0 if stale else counts.total(connection, counts.POWER_LOST),
+        lease_warnings=() if stale else numbers.warnings(connection, journal, today),
         orders=orders,
         catalogue=None if stale else _catalogue(connection),
         today=TodayCounts() if stale else _today(connection, now_ms),

@@ -13,14 +13,17 @@ service can read. `journal.key` alone is made here when there is no data yet.
 """
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from agent.journal import Identity
 from wire import statements
 from wire.keys import SealingKey, SigningKey, VerifyKey
-from wire.problems import Refusal
+from wire.problems import Malformed, Refusal
 from wire.statements import DeviceRecord, Province
+
+T = TypeVar("T")
 
 JOURNAL_KEY: Final = "journal.key"
 DEVICE_KEY: Final = "device.key"
@@ -64,8 +67,9 @@ def read_journal_key(keys_dir: Path, *, fresh: bool) -> bytes:
 def read_enrolment(keys_dir: Path) -> Enrolment | None:
     """Read what enrolment left; None while it has not been here (or is not finished).
 
-    Raises Refusal: `key-missing` (part of it is gone), `key-exposed`, `key-wrong`, or
-    `signature-wrong` when the device record is not of this province or not for these keys.
+    Raises Refusal: `key-missing` (part of it is gone), `key-exposed`, `key-wrong`,
+    `file-unreadable`, or `enrolment-damaged` when a file is no statement, or the device record is
+    not of this province or not for these keys.
     """
     if not (keys_dir / DEVICE_RECORD).exists():
         return None
@@ -75,12 +79,16 @@ def read_enrolment(keys_dir: Path) -> Enrolment | None:
     device_key = SigningKey.from_seed(read_secret(keys_dir / DEVICE_KEY, KEY_BYTES))
     sealing_key = SealingKey.from_seed(read_secret(keys_dir / SEALING_KEY, KEY_BYTES))
     journal = _read(keys_dir / JOURNAL_ID, JOURNAL_ID_BYTES)
-    province = statements.read_unverified((keys_dir / PROVINCE).read_bytes(), Province)
-    record_cose = (keys_dir / DEVICE_RECORD).read_bytes()
+    province = _statement(
+        keys_dir / PROVINCE, lambda cose: statements.read_unverified(cose, Province)
+    )
     signer = VerifyKey(province.signing_key)
-    record = statements.verify(record_cose, DeviceRecord, signer)
+    record = _statement(
+        keys_dir / DEVICE_RECORD, lambda cose: statements.verify(cose, DeviceRecord, signer)
+    )
+    record_cose = (keys_dir / DEVICE_RECORD).read_bytes()
     if record.device_id != device_key.key_id or record.sealing_key != sealing_key.public:
-        raise Refusal("signature-wrong", str(keys_dir / DEVICE_RECORD))
+        raise Refusal("enrolment-damaged", str(keys_dir / DEVICE_RECORD))
     identity = Identity(
         device_id=record.device_id,
         journal=journal,
@@ -100,6 +108,16 @@ def read_secret(file: Path, size_bytes: int) -> bytes:
     if mode & OTHERS:
         raise Refusal("key-exposed", str(file))
     return _read(file, size_bytes)
+
+
+def _statement(file: Path, reader: Callable[[bytes], T]) -> T:
+    """Read a statement; whatever is wrong with it is told with the file's name."""
+    try:
+        return reader(file.read_bytes())
+    except OSError as error:
+        raise Refusal("file-unreadable", f"{file}: {error.strerror}") from error
+    except (Malformed, Refusal) as error:
+        raise Refusal("enrolment-damaged", str(file)) from error
 
 
 def _read(file: Path, size_bytes: int) -> bytes:

@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 import structlog
 
-from agent import diary, keys, rounds
+from agent import diary, keys, power, rounds
 from agent.attached import attached
 from agent.clock import SystemClock
 from agent.config import Config
@@ -24,6 +24,7 @@ from agent.devices.line import Shell
 from agent.devices.manager import DeviceManager
 from agent.devices.reading import Reading
 from agent.enrolled import Line
+from agent.fallen import only_refusal, tell
 from agent.figures import Figures, province_of
 from agent.intake import Intake
 from agent.journal import Journal, Transaction, backup
@@ -31,6 +32,7 @@ from agent.journal.transaction import get_meta
 from agent.keys import Enrolment
 from agent.locks import DataLock
 from agent.memory import give_back, settle
+from agent.noticed import Noticed
 from agent.notify import Notifier
 from agent.service import KEYS_SINCE, Service
 from agent.status import Live, Status, StatusBoard
@@ -45,6 +47,7 @@ from agent.web.readings import Readings
 from agent.web.serve import Listeners, open_listeners, serve
 from agent.web.shapes import DeviceShape
 from agent.web.sockets import SocketTaken
+from agent.web.subscribers import Subscribers
 from records import visits
 from records.moment import local
 from records.present import ProblemItem
@@ -56,7 +59,6 @@ from wire.problems import Refusal
 _log = structlog.get_logger("agent")
 
 EXIT_STOPPED: Final = 0
-EXIT_USAGE: Final = 2
 SWITCH_S: Final = 0.0005
 """The writer's thread lets go of the interpreter for each statement, and gets it back from a busy
 loop after this long at the latest; five milliseconds, as is usual, are 5 to 8 % of a stream."""
@@ -86,25 +88,6 @@ def run(config: Config) -> int:
         return refused.type.exit
 
 
-def only_refusal(fallen: BaseException) -> Refusal | None:
-    """The refusal that brought the daemon down, None when it was anything else."""
-    while isinstance(fallen, BaseExceptionGroup) and len(fallen.exceptions) == 1:
-        fallen = fallen.exceptions[0]
-    return fallen if isinstance(fallen, Refusal) else None
-
-
-def tell(refusal: Refusal) -> None:
-    """Say on stderr what was refused and how to go on, in both languages."""
-    for lang in ("vi", "en"):
-        words = (
-            refusal.type.title.pick(lang),
-            refusal.detail.pick(lang),
-            refusal.type.remedy.pick(lang),
-        )
-        sys.stderr.write(" — ".join(word for word in words if word) + "\n")
-    sys.stderr.flush()
-
-
 async def _run(config: Config, environment: Mapping[str, str]) -> int:
     stop = asyncio.Event()
     stop_on_signals(stop)
@@ -112,9 +95,6 @@ async def _run(config: Config, environment: Mapping[str, str]) -> int:
         listeners = open_listeners(config, own_directory=_own_directory(config))
     except SocketTaken as taken:
         raise Refusal("daemon-running", str(taken)) from None
-    except OSError as error:
-        sys.stderr.write(f"{config.api.socket}, {config.api.listen}: {error.strerror}\n")
-        return EXIT_USAGE
     try:
         await _serve(config, listeners, stop, Notifier(environment))
     finally:
@@ -172,8 +152,12 @@ class Daemon:
         self.config, self.key, self.clock = config, key, clock
         self.views, self.journal, self.notifier = views, journal, notifier
         self.agent = version("commune")
+        self.problems: Subscribers[ProblemItem] = Subscribers()
+        self.noticed = Noticed(clock.now_ms, clock.mono_ms, self._tell_problem)
         self.board = StatusBoard(self._first_status(), self._live)
-        self.line = Line(config, journal, clock, self.board, os.urandom)
+        self.line = Line(
+            config, journal, clock, self.board, noticed=self.noticed, fresh_bytes=os.urandom
+        )
         self.figures = Figures(
             config=config,
             journal=journal,
@@ -191,6 +175,9 @@ class Daemon:
         """Serve until `stop` is set."""
         keys_since = await self.journal.read(partial(get_meta, key=KEYS_SINCE))
         service = Service(self.journal, self.views, self.clock, os.urandom, keys_since)
+        with contextlib.suppress(Refusal):  # a full disk: the status says so, people work on
+            if await power.begin(self.journal, service, self.clock):
+                _log.warning("power lost")
         parts = self._parts(service)
         intake = self._intake(service, parts)
         self.manager = DeviceManager(attached(self.config.devices), self._shell(intake))
@@ -207,6 +194,8 @@ class Daemon:
             self._begin(supervisor, service, enrolment, ready)
 
         await Supervisor(stop).run(begin, door)
+        with contextlib.suppress(Refusal):
+            await power.end(self.journal)
 
     def _begin(
         self,
@@ -293,6 +282,8 @@ class Daemon:
             backup=self.backup,
             export=self.line.export,
             take_answer=self.line.take_answer,
+            noticed=self.noticed,
+            problems=self.problems,
         )
 
     def _device_shapes(self) -> Sequence[DeviceShape]:
@@ -312,17 +303,7 @@ class Daemon:
             )
 
         def refused(reading: Reading, refusal: Refusal) -> None:
-            parts.problems.tell(
-                ProblemItem(
-                    id=f"reading-{reading.device}-{reading.at_ms}",
-                    code=refusal.code,
-                    severity="warn",
-                    title=refusal.type.title,
-                    action=refusal.type.remedy,
-                    subject=None,
-                    since=local(reading.at_ms).isoformat(),
-                )
-            )
+            self.noticed.add(f"reading-{reading.device}-{reading.at_ms}", refusal.code)
 
         return Intake(
             submit=service.submit_line,
@@ -364,8 +345,17 @@ class Daemon:
             journal.head.seq,
             journal.delivered.seq,
             journal.backlog_bytes,
-            journal.broken is None,
+            self._broken(),
+            len(self.noticed.items()),
         )
+
+    def _broken(self) -> tuple[str, str] | None:
+        broken, since_ms = self.journal.broken, self.journal.broken_at_ms
+        return None if broken is None else (broken.code, local(since_ms).isoformat())
+
+    def _tell_problem(self, problem: ProblemItem) -> None:
+        self.problems.tell(problem)
+        self.board.touch()
 
 
 def derived(key: bytes, name: bytes) -> bytes:

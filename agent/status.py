@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Struct, field
 
+from records.leases import LeaseWarning
 from records.sync_report import (
     BlobBacklog,
     ClockReport,
@@ -15,7 +16,8 @@ from records.sync_report import (
     ExchangeReport,
     NumbersReport,
 )
-from wire.texts import load
+from wire.problems import CATALOGUE
+from wire.texts import Text, load
 
 Line = Literal[
     "online", "offline", "captive-portal", "tls", "dns", "revoked", "moved", "not-enrolled"
@@ -44,7 +46,10 @@ class OrderShown(Struct, frozen=True, kw_only=True):
 class Status(Struct, frozen=True, kw_only=True):
     """`status --json` of docs/interfaces.md: the sync report without `days`, and the line.
 
-    `backlog` counts events; their bytes and the age of the oldest stand beside it.
+    `backlog` counts events; their bytes and the age of the oldest stand beside it. `line_error` is
+    the code of what kept the last exchange from its work, `line_held` that sending waits for
+    'sync now', `line_since` since when both and `line` are so. `recording_error` is the code of
+    what keeps the journal from being written.
     """
 
     v: int = 1
@@ -76,8 +81,13 @@ class Status(Struct, frozen=True, kw_only=True):
     days_digest: str | None = None
     line: Line = "not-enrolled"
     line_error: str | None = None
+    line_held: bool = False
+    line_since: str | None = None
     ready: bool = False
     recording: bool = True
+    recording_error: str | None = None
+    recording_since: str | None = None
+    lease_warnings: tuple[LeaseWarning, ...] = ()
     head: int = 0
     delivered: int = 0
     today: TodayCounts = TodayCounts()
@@ -85,12 +95,17 @@ class Status(Struct, frozen=True, kw_only=True):
 
 
 class Live(Struct, frozen=True):
-    """What changes with every commit, asked for at the moment of looking."""
+    """What changes with every commit, asked for at the moment of looking.
+
+    `broken`: the code of what keeps the journal from being written, and since when (RFC 3339);
+    `noticed`: problems that stand in no table.
+    """
 
     head: int
     delivered: int
     backlog_bytes: int
-    recording: bool
+    broken: tuple[str, str] | None = None
+    noticed: int = 0
 
 
 class StatusBoard:
@@ -106,7 +121,8 @@ class StatusBoard:
     def snapshot(self) -> Status:
         """The status now: what was last found out, with the journal's own heads of this moment."""
         live = self._live()
-        return msgspec.structs.replace(
+        error, since = live.broken or (None, None)
+        status = msgspec.structs.replace(
             self._status,
             head=live.head,
             head_seq=live.head,
@@ -114,8 +130,12 @@ class StatusBoard:
             delivered_seq=live.delivered,
             backlog=live.head - live.delivered,
             backlog_bytes=live.backlog_bytes,
-            recording=live.recording,
+            recording=live.broken is None,
+            recording_error=error,
+            recording_since=since,
         )
+        problems_open = status.problems_open + live.noticed + len(conditions(status))
+        return msgspec.structs.replace(status, problems_open=problems_open)
 
     def update(self, **changes: Any) -> None:
         """Replace members of the status; subscribers hear of it when something differs."""
@@ -124,9 +144,15 @@ class StatusBoard:
             self._status = status
             self.touch()
 
-    def tell_line(self, line: Line, error: str | None) -> None:
-        """Put down how the last exchange went; `error` is a code of the catalogue, None if well."""
-        self.update(line=line, line_error=error)
+    def tell_line(self, line: Line, error: str | None, at: str, *, held: bool = False) -> None:
+        """Put down how the last exchange went, at this moment (RFC 3339).
+
+        `error` is a code of the catalogue, None if well; `held`: nothing more is sent until a
+        person asks.
+        """
+        status = self._status
+        if (line, error, held) != (status.line, status.line_error, status.line_held):
+            self.update(line=line, line_error=error, line_held=held, line_since=at)
         self.line_news.set()
         self.line_news = asyncio.Event()
 
@@ -144,6 +170,39 @@ class StatusBoard:
 
 
 TEXTS = load("agent", "messages_core.toml")
+TOLD_BY_LINE: Final = frozenset(
+    {
+        "line-down", "line-timeout", "line-cut", "dns-failed", "tls-wrong", "captive-portal",
+        "province-moved", "device-revoked",
+    }
+)  # fmt: skip
+"""Codes that say no more than the state of the line does."""
+
+
+class Condition(Struct, frozen=True):
+    """Something that a person has to do something about, for as long as it stays so.
+
+    `code` is one of the catalogue, `action` what to do where the catalogue's remedy does not hold.
+    """
+
+    id: str
+    code: str
+    since: str
+    action: Text | None = None
+
+
+def conditions(status: Status) -> tuple[Condition, ...]:
+    """Return what in a status does not pass by itself: a broken journal, a line that is held."""
+    found: list[Condition] = []
+    if not status.recording:
+        code, since = status.recording_error, status.recording_since
+        found.append(Condition("recording", code or "disk-failed", since or status.generated_at))
+    error = None if status.line_error is None else CATALOGUE.get(status.line_error)
+    if error is not None and (status.line_held or error.consequence != "retry"):
+        action = TEXTS["line.held-do"].format(code=error.code) if status.line_held else None
+        since = status.line_since or status.generated_at
+        found.append(Condition("line", error.code, since, action))
+    return tuple(found)
 
 
 def sentence(status: Status) -> str:
@@ -151,4 +210,10 @@ def sentence(status: Status) -> str:
     line = TEXTS[f"line.{status.line}"].vi
     if not status.recording:
         line = TEXTS["line.broken"].vi
+    elif status.line_held:
+        line = TEXTS["line.held"].format(code=status.line_error).vi
+    elif status.line_error not in TOLD_BY_LINE and (
+        known := CATALOGUE.get(status.line_error or "")
+    ):
+        line = known.title.vi
     return TEXTS["line.systemd"].format(line=line, backlog=status.backlog, head=status.head).vi

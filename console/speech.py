@@ -22,11 +22,20 @@ def language_of(environment: Mapping[str, str]) -> Lang:
     return "en" if chosen.lower().startswith("en") else "vi"
 
 
+class Refused(msgspec.Struct, frozen=True):
+    """What `--json` prints instead of a result."""
+
+    problem: ProblemDocument
+    ok: bool = False
+
+
 class Speech:
     """The texts of one command line in one language; `package` holds its messages.toml."""
 
     def __init__(self, package: str, lang: Lang) -> None:
         self.lang: Lang = lang
+        self.as_json = False
+        """The command was given `--json`: what is refused is told to programs too."""
         self._texts = {**load("console"), **load(package)}
 
     def __call__(self, key: str, **words: object) -> str:
@@ -53,6 +62,8 @@ class Speech:
 
     def fail(self, document: ProblemDocument, remedy: str = "") -> NoReturn:
         """Tell a problem document and exit with its code of the catalogue."""
+        if self.as_json:
+            self.print_json(Refused(document))
         self.tell(f"{document.title} ({document.code})")
         known = CATALOGUE.get(document.code)
         if document.detail:

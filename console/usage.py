@@ -1,13 +1,17 @@
 """What is wrong with a typed command, in the language of who typed it.
 
-click says it in English; its exceptions carry what is needed to say it again. What a later click
-adds is told in its own words.
+click says it in English; its exceptions carry what is needed to say it again, two of them only in
+their message. What a later click adds is told in its own words.
 """
+
+import re
 
 import click
 
 from console.speech import Speech
 
+EXTRA = re.compile(r"Got unexpected extra arguments? \((?P<words>.*)\)\.?", re.DOTALL)
+FLAG = "does not take a value"
 _NO_CONTEXT = click.Context(click.Command(None))  # no metavar of ours depends on one
 
 
@@ -28,6 +32,11 @@ def _said(speech: Speech, wrong: click.UsageError) -> str:
             return speech("usage.missing", name=_name(param))
         case click.BadParameter(param=click.Parameter() as param):
             return speech("usage.bad", name=_name(param), said=_expected(speech, param, wrong))
+        case click.BadOptionUsage(option_name=name):
+            key = "flag" if FLAG in wrong.message else "value"
+            return speech(f"usage.{key}", name=name)
+        case _ if extra := EXTRA.fullmatch(wrong.message):
+            return speech("usage.extra", words=extra["words"])
         case _:
             return wrong.format_message()
 
@@ -45,6 +54,8 @@ def _expected(speech: Speech, param: click.Parameter, wrong: click.BadParameter)
             return speech("usage.least", low=low)
         case click.types.IntParamType():
             return speech("usage.whole")
+        case click.Path():
+            return speech("usage.file")
         case _:
             return wrong.message
 

@@ -214,6 +214,12 @@ class PersonLookedUp(Struct, frozen=True, kw_only=True, omit_defaults=True):
     day: date | None = None
 
 
+class PowerLost(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The machine went down without asking; `last_at`: when something was recorded last."""
+
+    last_at: datetime | None = None
+
+
 OFFICE_BODIES: Mapping[str, type[Struct]] = MappingProxyType(
     {
         "dossier.received": DossierReceived,
@@ -234,6 +240,7 @@ OFFICE_BODIES: Mapping[str, type[Struct]] = MappingProxyType(
         "visit.checked_in": VisitCheckedIn,
         "visit.checked_out": VisitCheckedOut,
         "visit.ended": VisitEnded,
+        "power.lost": PowerLost,
         "person.looked_up": PersonLookedUp,
     }
 )

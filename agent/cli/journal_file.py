@@ -49,7 +49,9 @@ def verify(context: Context, *, as_json: bool) -> None:
     try:
         found = _verified(config)
     except Refusal as refusal:
-        speech.refuse(refusal)
+        if refusal.code != "journal-damaged":
+            speech.refuse(refusal)
+        found = _unread(speech, refusal)
     if as_json:
         speech.print_json(found)
     elif found.ok:
@@ -112,6 +114,12 @@ def restore(context: Context, *, file: Path, as_json: bool) -> None:
     click.echo(speech("restore.done", file=file))
     if aside is not None:
         click.echo(speech("restore.aside", aside=aside))
+
+
+def _unread(speech: Speech, refusal: Refusal) -> Verified:
+    """Return what is known of a journal that could not be read to its end."""
+    document = refusal.document(speech.lang)
+    return Verified(False, 0, None, 0, (f"{document.title}: {document.detail}",))
 
 
 def _verified(config: Config) -> Verified:

@@ -11,7 +11,7 @@ import msgspec
 
 from agent.cli.tree import Context
 from agent.config import Config, ConfigInvalid, read
-from console.speech import EXIT_UNREACHABLE, EXIT_USAGE, Speech
+from console.speech import EXIT_UNREACHABLE, EXIT_USAGE, Refused, Speech
 from wire.problems import ProblemDocument, Refusal
 
 T = TypeVar("T")
@@ -111,6 +111,8 @@ def daemon_of(context: Context) -> Daemon:
 
 def absent(speech: Speech, path: Path) -> NoReturn:
     """Tell that no daemon answers, and exit with 3."""
+    if speech.as_json:
+        speech.print_json(Refused(Refusal("daemon-absent", str(path)).document(speech.lang)))
     speech.tell(speech("submit.absent", socket=path))
     raise SystemExit(EXIT_UNREACHABLE)
 

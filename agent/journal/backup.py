@@ -5,6 +5,8 @@ somewhere else. It is written beside its target, made durable, then renamed, so 
 the right name is always a whole one.
 """
 
+import contextlib
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -16,37 +18,51 @@ from agent.journal.transaction import set_meta
 from agent.journal.verify import verify
 from wire.event import format_time
 from wire.problems import Refusal
+from wire.texts import Text, load
 
 BACKUP_AT: Final = "backup_at_ms"
 """In `meta`: when the last whole copy of this file was begun."""
 BEGAN_AT: Final = "backup_began_ms"
 """In `meta`: when the newest copy was begun; a copy tells by it how old it is."""
 KEYS_SINCE: Final = "keys_since"
+RUNNING_BOOT: Final = "running_boot"
+"""In `meta`: the boot in which a daemon runs or was killed; a copy tells nothing of that."""
+TEXTS: Final = load("agent", "messages_core.toml")
+NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+WHY: Final = {
+    errno.ENOENT: "no-directory",
+    errno.ENOTDIR: "no-directory",
+    errno.EACCES: "no-permission",
+    errno.EPERM: "no-permission",
+    errno.EROFS: "read-only",
+}
+"""Reasons that people can act on; the others are told as the system says them."""
 COPY_CHUNK_BYTES: Final = 1 << 20
 
 
 def backup(source: Path, key: bytes, target: Path) -> int:
     """Copy the journal at `source` to `target`, beside a running daemon; return the bytes written.
 
-    Runs long: give it a thread. Raises Refusal: `file-exists`, `disk-full`, `backup-damaged` when
-    the copy does not prove whole.
+    Runs long: give it a thread. Raises Refusal: `file-exists`, `disk-full`, `file-unwritable`,
+    `journal-damaged` when what is copied is not whole, `backup-damaged` when only the copy is not.
     """
-    if target.exists():
+    if os.path.lexists(target):
         raise Refusal("file-exists", str(target))
     partial = target.with_name(f".{target.name}.{os.getpid()}")
-    partial.unlink(missing_ok=True)
     try:
+        partial.unlink(missing_ok=True)
         _copy(source, key, partial)
-        prove(partial, key)
+        _prove_copy(partial, key, source, target)
         sync_file(partial)
         size = partial.stat().st_size
         os.link(partial, target)  # unlike a rename, never replaces what came in between
     except FileExistsError:
         raise Refusal("file-exists", str(target)) from None
     except OSError as error:
-        raise Refusal("disk-full", f"{target}: {error.strerror}") from error
+        raise _unwritable(target, error) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink()
     sync_directory(target.parent)
     return size
 
@@ -66,9 +82,45 @@ def _copy(source: Path, key: bytes, partial: Path) -> None:
         finally:
             writer.close()
     except DatabaseError as error:
-        raise Refusal("disk-full", str(error)) from error
+        refusal = database.refusal_of(error)
+        raise Refusal(refusal.code, f"{source}: {error}") from error
     finally:
         reader.close()
+
+
+def _unwritable(target: Path, error: OSError) -> Refusal:
+    """Say why a file cannot be written where it was asked for."""
+    if error.errno in NO_ROOM:
+        return Refusal("disk-full", f"{target}: {error.strerror}")
+    why = TEXTS.get(f"file.{WHY.get(error.errno or 0, '')}")
+    reason = why or Text(str(error.strerror), str(error.strerror))
+    return Refusal("file-unwritable", TEXTS["file.why"].format(file=target, reason=reason))
+
+
+def _prove_copy(partial: Path, key: bytes, source: Path, target: Path) -> None:
+    """Prove a fresh copy; one that is not whole is told by the journal's damage, if it has any."""
+    try:
+        prove(partial, key)
+    except Refusal as refusal:
+        if refusal.code != "backup-damaged":
+            raise
+        _look_at_source(source, key)
+        raise Refusal("backup-damaged", str(target)) from refusal
+
+
+def _look_at_source(source: Path, key: bytes) -> None:
+    """Look at the journal itself, beside its daemon. Raises Refusal `journal-damaged`."""
+    reader = database.open_reader(source, key)
+    try:
+        database.look_over(reader)
+        report = verify(reader)
+    except Refusal as refusal:
+        raise Refusal(refusal.code, f"{source}: {refusal.detail.en}") from refusal
+    finally:
+        reader.close()
+    if not report.ok:
+        found = report.damages[0]
+        raise Refusal("journal-damaged", f"{source}: {found.what} {found.seq or ''} {found.detail}")
 
 
 def prove(file: Path, key: bytes) -> None:
@@ -129,6 +181,7 @@ def _note_restored(file: Path, key: bytes, source: Path) -> None:
         made = connection.execute("SELECT value FROM meta WHERE key = ?", (BEGAN_AT,)).fetchone()
         connection.execute("BEGIN IMMEDIATE")
         set_meta(connection, KEYS_SINCE, format_time(made[0] if made else newest_ms))
+        connection.execute("DELETE FROM meta WHERE key = ?", (RUNNING_BOOT,))
         connection.execute("COMMIT")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:

@@ -60,6 +60,8 @@ class Journal:
         self.identity = identity
         self.broken: Refusal | None = None
         """Why nothing is written any more; None while all is well."""
+        self.broken_at_ms = 0
+        """Since when, by the wall clock; of the last time when all is well."""
         self._key, self._connect = key, connect
         self._writer, self._reader = writer, reader
         self._marks = marks
@@ -297,7 +299,7 @@ class Journal:
             if not entry.waiter.done():
                 entry.waiter.set_exception(failed.refusal)
         if failed.broken:
-            self.broken = failed.refusal
+            self.broken, self.broken_at_ms = failed.refusal, self._clock.now_ms()
             self._refuse_waiting(failed.refusal)
 
     def _refuse_waiting(self, refusal: Refusal) -> None:

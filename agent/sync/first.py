@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import partial
 
 from agent.journal import Journal, Transaction
+from agent.journal.transaction import get_meta
 from agent.keys import Enrolment
 from agent.sync import store
 from agent.sync.answer import Answer, examine, open_down
@@ -21,8 +22,12 @@ async def adopt_first_answer(journal: Journal, enrolment: Enrolment, answer: byt
     Returns whether it was news. Call it after `Journal.enrol`, before `Syncer.run`.
 
     Raises:
-        ExchangeError: the file is not an answer of this province to this device.
+        ExchangeError: the file is not an answer of this province to this device; nobody looks
+            at it once an exchange has been.
+        Refusal: what it brings does not follow what is held, or cannot be made durable.
     """
+    if await journal.read(partial(get_meta, key=store.TURN)) is not None:
+        return False
     checked = examine(open_down(answer, enrolment), enrolment)
     return await journal.write(partial(_once, answer=checked))
 

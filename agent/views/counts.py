@@ -10,6 +10,10 @@ from records.moment import local, office_day, to_ms
 
 RECEIVED: Final = 0
 RETURNED: Final = 1
+POWER_LOST: Final = 2
+
+BUSIEST_DAYS: Final = 10
+"""docs/domain.md "Number": less left than the busiest of the last ten days took warns."""
 
 DAY_S: Final = 86_400
 # The limit is spelled out: a partial index is not used for a bound value.
@@ -56,7 +60,20 @@ def today(connection: Connection, now_ms: int) -> Today:
     return Today(counted.get(RECEIVED, 0), counted.get(RETURNED, 0), due_today, overdue, inside)
 
 
-def busiest(connection: Connection, day: date, days: int) -> int:
+def total(connection: Connection, what: int) -> int:
+    """How often `what` happened, on all days together."""
+    found: int | None = connection.execute(
+        "SELECT sum(count) FROM day_count WHERE what = ?", (what,)
+    ).fetchone()[0]
+    return found or 0
+
+
+def conflicts(connection: Connection) -> int:
+    """How many events clashed with where their dossier was."""
+    return int(connection.execute("SELECT count(*) FROM conflict").fetchone()[0])
+
+
+def busiest(connection: Connection, day: date, days: int = BUSIEST_DAYS) -> int:
     """How many dossiers the busiest of the `days` before `day` received."""
     found: int | None = connection.execute(
         "SELECT max(count) FROM day_count WHERE what = ? AND day >= ? AND day < ?",

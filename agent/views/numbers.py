@@ -3,13 +3,13 @@
 from datetime import date
 
 from agent.journal.database import Connection
-from agent.views import standing
+from agent.views import counts, standing
 from agent.views.dossier_rows import day_number
 from records import book as register
 from records import calendar as calendars
 from records import leases as rules
 from records.calendar import Calendar, CalendarSet
-from records.leases import Lease
+from records.leases import Lease, LeaseWarning
 from records.sync_report import NumbersReport
 
 
@@ -64,4 +64,24 @@ def report(connection: Connection, journal: str, today: date) -> NumbersReport:
             highest=lambda *where: highest_serial(connection, *where),
         ),
         book_next=place.number if place else None,
+    )
+
+
+def warnings(connection: Connection, journal: str, today: date) -> tuple[LeaseWarning, ...]:
+    """Whether the leased numbers are about to run out; an office that never had any misses none."""
+    held = leases(connection)
+    if not any(lease.journal == journal and lease.fields is None for lease in held):
+        return ()
+    return rules.lease_warnings(
+        held,
+        journal=journal,
+        today=today,
+        calendar=calendar(connection),
+        left_today=rules.left_on(
+            held,
+            journal=journal,
+            day=today,
+            highest=lambda *where: highest_serial(connection, *where),
+        ),
+        busiest=counts.busiest(connection, today),
     )

@@ -54,6 +54,7 @@ class Views:
             "numbers.mapped": self._province_dossier,
             "dossier.progressed": self._province_dossier,
             "event.rejected": self._rejected,
+            "power.lost": self._power_lost,
         }
 
     def prepare(self, connection: Connection) -> None:
@@ -152,6 +153,8 @@ class Views:
         before, after = self.dossiers.extend(connection, no, read)
         if after.state == "returned" and before.state != "returned":
             counts.add(connection, read.at_ms, counts.RETURNED)
+        if after.conflicts > before.conflicts:
+            connection.execute("INSERT INTO conflict VALUES (?)", (read.stored.pos,))
 
     def _province_dossier(self, connection: Connection, read: ReadEvent) -> None:
         """What the province says about a dossier, which it may name by id, code or book."""
@@ -163,6 +166,9 @@ class Views:
 
     def _declined(self, connection: Connection, read: ReadEvent) -> None:
         connection.execute("INSERT INTO declined VALUES (?)", (read.stored.pos,))
+
+    def _power_lost(self, connection: Connection, read: ReadEvent) -> None:
+        counts.add(connection, read.at_ms, counts.POWER_LOST)
 
     def _rejected(self, connection: Connection, read: ReadEvent) -> None:
         assert isinstance(read.body, EventRejected)  # noqa: S101 - by kind

@@ -10,15 +10,19 @@ from agent.web import queries
 from agent.web.access import caller_of
 from agent.web.answers import json_answer
 from agent.web.figures import families
+from agent.web.limits import SCAN_CHARS_MAX
 from agent.web.metrics import OPENMETRICS_TYPE, written
 from agent.web.office import Office
 from agent.web.parts import Given, Parts
 from agent.web.queries import Asked
+from agent.web.readings import DEVICE_NAME
 from agent.web.shapes import DeviceList, Health, NewReading, ReadingList
 from agent.web.texts import TEXTS
-from wire.problems import Refusal
+from wire.problems import FieldError, Refusal
 
 AnyRequest = Request[Any, Any, Any]
+TECHNICIAN: Final = "technician"
+_WRONG: Final = TEXTS["field.wrong"]
 BEARER: Final = "Bearer "
 
 
@@ -82,19 +86,43 @@ async def devices(request: AnyRequest, parts: Given[Parts]) -> Response[bytes]:
 
 @get("/api/readings", opt={"background": True})
 async def readings(request: AnyRequest, parts: Given[Parts]) -> Response[bytes]:
-    """List what was read after the reading `after`, newest first."""
-    query = queries.reading_query(request)
-    kept = parts.readings.after(query.after, query.device)[: query.limit]
-    return json_answer(ReadingList(tuple(reading.shape(query.counter) for reading in kept), None))
+    """List what was read after the reading `after`, newest first, a page at a time."""
+    query, counter = queries.reading_query(request), _counter_of(request)
+    kept = parts.readings.between(query.newer, query.older, query.device)
+    page = kept[: query.limit]
+    following = f"{query.newer}-{page[-1].number}" if len(kept) > len(page) else None
+    return json_answer(ReadingList(tuple(one.shape(counter) for one in page), following))
 
 
 @post("/api/readings", status_code=200)
-async def new_reading(data: JSONBody[NewReading], parts: Given[Parts]) -> Response[bytes]:
-    """Take what a scanner at a counter's own PC has read."""
+async def new_reading(
+    request: AnyRequest, data: JSONBody[NewReading], parts: Given[Parts]
+) -> Response[bytes]:
+    """Take what a scanner at a counter's own PC has read; the counter is the session's.
+
+    Raises Refusal when it says that it is a device of the configuration, or nothing a device can
+    be called.
+    """
+    configured = {device.name for device in parts.devices()}
+    if data.device in configured or not DEVICE_NAME.fullmatch(data.device):
+        raise _wrong("device")
+    if len(data.text) > SCAN_CHARS_MAX:
+        raise _wrong("text")
+    counter = _counter_of(request)
     reading = parts.readings.scanned(
-        data.text, device=data.device, counter=data.counter, at_ms=parts.clock.now_ms()
+        data.text, device=data.device, counter=counter or 0, at_ms=parts.clock.now_ms()
     )
-    return json_answer(reading.shape(data.counter or None))
+    return json_answer(reading.shape(counter))
+
+
+def _counter_of(request: AnyRequest) -> int | None:
+    """Return the counter that asks, None for whoever may see no card whole."""
+    session = caller_of(request.scope).session
+    return None if session is None or session.role == TECHNICIAN else session.counter
+
+
+def _wrong(path: str) -> Refusal:
+    return Refusal("field-invalid", errors=[FieldError(path, "field-invalid", _WRONG)])
 
 
 @get("/api/statistics/dossiers")

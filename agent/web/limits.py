@@ -66,6 +66,12 @@ STREAM_KEEP_ALIVE_S: Final = 15
 READINGS_KEPT_MAX: Final = 200
 """Readings kept for pages that ask again; older ones have become commands or were not wanted."""
 
+SCAN_CHARS_MAX: Final = 7_089
+"""Text of one scan: so many digits are what the largest QR code holds (ISO/IEC 18004)."""
+
+COUNTER_MAX: Final = 99
+"""Counters are numbered from 1, as in agent.toml; 0 is none."""
+
 LIST_LIMIT_DEFAULT: Final = 50
 LIST_LIMIT_MAX: Final = 500
 """Rows of one page of a list, as the interface promises."""

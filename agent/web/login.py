@@ -15,12 +15,12 @@ from msgspec import Struct
 
 from agent.web.access import SESSION_COOKIE, caller_of, session_token
 from agent.web.answers import Wait, json_answer, problem_answer
-from agent.web.limits import LOGIN_CHECKS_AN_ADDRESS_MAX, LOGIN_CHECKS_MAX
+from agent.web.limits import COUNTER_MAX, LOGIN_CHECKS_AN_ADDRESS_MAX, LOGIN_CHECKS_MAX
 from agent.web.parts import Given, Parts
 from agent.web.shapes import SessionShape
 from agent.web.templating import Templates
 from agent.web.texts import LANGUAGE_COOKIE, TEXTS, lang_of
-from wire.problems import Refusal
+from wire.problems import FieldError, Refusal
 from wire.texts import Lang
 
 COOKIE_FLAGS: Final = "; Path=/; HttpOnly; SameSite=Strict"
@@ -29,10 +29,11 @@ AnyRequest = Request[Any, Any, Any]
 
 
 class LoginForm(Struct, frozen=True):
-    """What the form of /login sends."""
+    """What the form of /login sends; `counter`: the number of the counter, empty at none."""
 
     user: str = ""
     pin: str = ""
+    counter: str = ""
 
 
 FormBody = URLEncodedBody[LoginForm]
@@ -49,9 +50,10 @@ class SignIn:
     async def open(self, form: LoginForm, address: str = "") -> str:
         """Return the token of a new session, for a browser at `address`.
 
-        Raises Refusal: `rate-limited` (the name has to wait), `credentials-wrong`, `busy`.
+        Raises Refusal: `rate-limited` (the name has to wait), `credentials-wrong`, `busy`,
+        `field-invalid` (no counter has that number).
         """
-        parts, name = self._parts, form.user.strip().lower()
+        parts, name, counter = self._parts, form.user.strip().lower(), counter_of(form.counter)
         self._may_try(name)
         crowded = self._checking.total() >= LOGIN_CHECKS_MAX
         if crowded or self._checking[address] >= LOGIN_CHECKS_AN_ADDRESS_MAX:
@@ -70,7 +72,8 @@ class SignIn:
         if user is None:
             raise Refusal("credentials-wrong")
         parts.backoff.succeeded(name)
-        token, _ = parts.sessions.open(user.name, user.role, user.display or user.name, now_ms)
+        display = user.display or user.name
+        token, _ = parts.sessions.open(user.name, user.role, display, now_ms, counter)
         return token
 
     def _may_try(self, name: str) -> None:
@@ -81,7 +84,7 @@ class SignIn:
 @get("/login", opt={"access": "open"})
 async def login_page(request: AnyRequest, templates: Given[Templates]) -> Response[str]:
     """Show the form."""
-    return templates.page("login.html", lang_of(request.scope), user="", message="")
+    return templates.page("login.html", lang_of(request.scope), user="", counter="", message="")
 
 
 @post("/login", opt={"access": "open"}, status_code=303)
@@ -97,7 +100,9 @@ async def login(
         if "text/html" not in request.headers.get("accept", ""):
             return problem_answer(refusal, lang)
         message, status = _why(refusal, lang), refusal.type.status
-        return templates.page("login.html", lang, status, user=data.user, message=message)
+        return templates.page(
+            "login.html", lang, status, user=data.user, counter=data.counter, message=message
+        )
     answer = Redirect("/", status_code=303)
     answer.headers["set-cookie"] = f"{SESSION_COOKIE}={token}{COOKIE_FLAGS}"
     return answer
@@ -120,7 +125,7 @@ async def session(request: AnyRequest) -> Response[bytes]:
     found = caller_of(request.scope).session
     if found is None:
         return json_answer(SessionShape(None, None, None))
-    return json_answer(SessionShape(found.user, found.role, found.csrf))
+    return json_answer(SessionShape(found.user, found.role, found.csrf, found.counter))
 
 
 @get("/language/{chosen:str}", opt={"access": "open"})
@@ -135,8 +140,19 @@ async def language(chosen: FromPath[str]) -> Response[Any]:
     return answer
 
 
+def counter_of(text: str) -> int | None:
+    """Read the number of a counter; None for none. Raises Refusal `field-invalid`."""
+    number = text.strip()
+    if number in {"", "0"}:
+        return None
+    if not number.isascii() or not number.isdigit() or len(number) > 2:
+        words = TEXTS["field.range"].format(low=0, high=COUNTER_MAX)
+        raise Refusal("field-invalid", errors=[FieldError("counter", "field-invalid", words)])
+    return int(number)
+
+
 def _why(refusal: Refusal, lang: Lang) -> str:
     if isinstance(refusal, Wait):
         return TEXTS["login.wait"].format(seconds=refusal.seconds).pick(lang)
-    key = "login.wrong" if refusal.code == "credentials-wrong" else "login.busy"
-    return TEXTS[key].pick(lang)
+    known = {"credentials-wrong": "login.wrong", "field-invalid": "login.counter-wrong"}
+    return TEXTS[known.get(refusal.code, "login.busy")].pick(lang)

@@ -8,9 +8,11 @@ from typing import Final
 
 from agent import lookup
 from agent.journal.database import Connection
+from agent.noticed import problem_item
+from agent.status import conditions
 from agent.views import lists, reports, standing, visit_rows
 from agent.views.lists import DossierList, NamedVisitList, VisitList
-from agent.views.problems import ProblemList, problems
+from agent.views.problems import ROWS_MAX, ProblemList, problems
 from agent.views.search import DossierQuery, sought
 from agent.views.waiting import Waiting, WaitingCounts
 from agent.web.parts import Parts
@@ -20,7 +22,7 @@ from records.desk_events import NoticePublished
 from records.fee_statistics import FeeStatistics, fee_statistics
 from records.moment import office_day, to_ms
 from records.office_events import PersonLookedUp
-from records.present import DossierDetail, DossierItem, VisitItem
+from records.present import DossierDetail, DossierItem, ProblemItem, VisitItem
 from records.statistics import Completeness, Statistics, statistics
 from records.visit_statistics import VisitStatistics, caps, visit_statistics
 from wire.problems import Refusal
@@ -38,6 +40,7 @@ class Latest:
     dossiers: Sequence[DossierItem]
     visits: Sequence[VisitItem]
     notices: Sequence[NoticePublished]
+    problems: Sequence[ProblemItem]
 
 
 class Office:
@@ -50,7 +53,7 @@ class Office:
     async def latest(self, rows: int) -> Latest:
         """Return the newest records and what waits."""
         journal, now_ms = self._parts.journal, self._parts.clock.now_ms()
-        delivered, head = journal.delivered, journal.head
+        delivered, head, noticed = journal.delivered, journal.head, self._noticed()
         newest = DossierQuery(limit=rows)
         person_key = self._parts.service.person_key
 
@@ -60,6 +63,7 @@ class Office:
                 lists.dossier_page(connection, newest, now_ms, person_key).items,
                 lists.visit_page(connection, None, rows).items,
                 _current(standing.notices(connection), now_ms),
+                merged(noticed, problems(connection)).items,
             )
 
         return await journal.read(query)
@@ -106,8 +110,8 @@ class Office:
         return named
 
     async def problems(self) -> ProblemList:
-        """Return what a person should look at."""
-        return await self._parts.journal.read(problems)
+        """Return what a person should look at, from the journal's file and from memory."""
+        return merged(self._noticed(), await self._parts.journal.read(problems))
 
     async def dossier_statistics(self, days: Period) -> Statistics:
         """Return the statistics of the office's dossiers."""
@@ -163,6 +167,12 @@ class Office:
         parts, who = self._parts, actor or SOCKET_ACTOR
         await lookup.record(parts.journal, parts.clock, seen, subject=subject, actor=who)
 
+    def _noticed(self) -> list[ProblemItem]:
+        """Return the problems that stand in no table, those for a person first."""
+        standing_now = conditions(self._parts.board.snapshot())
+        acts = [problem_item(condition, "act") for condition in standing_now]
+        return acts + list(self._parts.noticed.items())
+
     async def _detail(self, ref: str, *, reveal: bool) -> DossierDetail:
         now_ms = self._parts.clock.now_ms()
         find = partial(lists.dossier_detail, ref=ref, now_ms=now_ms, reveal=reveal)
@@ -170,6 +180,12 @@ class Office:
         if found is None:
             raise Refusal("dossier-unknown")
         return found
+
+
+def merged(noticed: Sequence[ProblemItem], stored: ProblemList) -> ProblemList:
+    """Return both as one list, newest first."""
+    items = sorted((*noticed, *stored.items), key=lambda item: item.since, reverse=True)
+    return ProblemList(tuple(items[:ROWS_MAX]), None)
 
 
 def _noon(day: date) -> datetime:

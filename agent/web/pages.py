@@ -88,6 +88,8 @@ def _values(shown: Today) -> dict[str, Any]:
     return {
         "line": shown.line,
         "warnings": shown.warnings,
+        "problems": shown.problems,
+        "more_problems": shown.more_problems,
         "tiles": shown.tiles,
         "waiting": shown.waiting,
         "dossiers": shown.dossiers,

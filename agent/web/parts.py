@@ -9,6 +9,7 @@ from litestar.params import SkipValidation
 
 from agent.clock import Clock
 from agent.journal import Journal
+from agent.noticed import Noticed
 from agent.service import Service
 from agent.status import StatusBoard
 from agent.users import Users
@@ -47,6 +48,7 @@ class Parts:
     `random(n)`: n bytes nobody can foretell. `rebuild()`: builds the views anew, returns the
     number of events. `backup(path)`: copies the journal, returns the bytes written.
     `export(after)` makes the next message for a stick, `take_answer(bytes)` takes one from it.
+    `noticed` keeps problems that stand in no table, `problems` hears of each at once.
     """
 
     service: Service
@@ -65,7 +67,8 @@ class Parts:
     backup: Callable[[str], Awaitable[int]]
     export: Callable[[int | None], Awaitable[Exported]]
     take_answer: Callable[[bytes], Awaitable[Fate]]
-    problems: Subscribers[ProblemItem] = field(default_factory=Subscribers)
+    noticed: Noticed
+    problems: Subscribers[ProblemItem]
     sessions: Sessions = field(init=False)
     backoff: LoginBackoff = field(init=False)
 

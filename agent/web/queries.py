@@ -33,11 +33,11 @@ class VisitQuery(Struct, frozen=True, kw_only=True):
 
 
 class ReadingQuery(Struct, frozen=True, kw_only=True):
-    """`/api/readings`: of one device, after a reading, as a counter sees them."""
+    """`/api/readings`: of one device, between two readings, neither of them included."""
 
     device: str | None
-    after: int
-    counter: int | None
+    newer: int
+    older: int | None
     limit: int
 
 
@@ -131,13 +131,16 @@ def visit_query(request: Request[Any, Any, Any]) -> VisitQuery:
 
 
 def reading_query(request: Request[Any, Any, Any]) -> ReadingQuery:
-    """Read the question of `/api/readings`. Raises Refusal with every wrong parameter."""
+    """Read the question of `/api/readings`. Raises Refusal with every wrong parameter.
+
+    `counter` is passed over: the session says which counter asks.
+    """
     asked = Asked(request, "device", "after", "counter", "limit")
-    counter = asked.number("counter", 0, 0, 99)
+    newer, older = asked.read("after", _between, _FIRST_PAGE)
     query = ReadingQuery(
         device=asked.read("device", _short, None),
-        after=asked.number("after", 0, 0, NUMBER_MAX),
-        counter=counter or None,
+        newer=newer,
+        older=older,
         limit=asked.number("limit", LIST_LIMIT_DEFAULT, 1, LIST_LIMIT_MAX),
     )
     asked.done()
@@ -161,6 +164,23 @@ def _short(text: str) -> str:
     if len(text) > TEXT_CHARS_MAX:
         raise ValueError(text)
     return text
+
+
+_FIRST_PAGE: Final[tuple[int, int | None]] = (0, None)
+
+
+def _between(text: str) -> tuple[int, int | None]:
+    """Read the id of a reading, or the `next` of a page: that id and the page's last, `17-42`."""
+    newer, dash, older = text.partition("-")
+    if not dash:
+        return _id(newer), None
+    return _id(newer), _id(older)
+
+
+def _id(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text[:20]) > NUMBER_MAX:
+        raise ValueError(text)
+    return int(text)
 
 
 def _each(text: str, known: frozenset[str]) -> tuple[str, ...]:

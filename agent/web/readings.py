@@ -3,8 +3,10 @@
 The last readings are kept in memory only and without the raw text: what nobody can read is a
 keyed mark. A card is shown to the counter that its scanner belongs to and masked to all others.
 Readings are numbered from 1 since the daemon started; a page asks for those after the last it has.
+Which counter asks, the session says and nobody else; a technician's never sees a card whole.
 """
 
+import re
 from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final, Literal
@@ -22,6 +24,8 @@ from records.recognise import Opaque, reading_kind, recognise
 from wire.event import format_time
 
 MARK_KEY_BYTES: Final = 32
+DEVICE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
+"""What the scanner of a counter's own PC can be called: the same as a device in agent.toml."""
 SHOWN_DIGITS: Final = 3
 NUMBERS: Final = frozenset({"id_number", "old_id_number", "number", "phone"})
 NAMES: Final = frozenset({"full_name"})
@@ -103,12 +107,16 @@ class Readings:
         self.subscribers.tell(reading)
         return reading
 
-    def after(self, number: int, device: str | None = None) -> Sequence[KeptReading]:
-        """Return the readings after `number`, newest first."""
+    def between(
+        self, newer: int, older: int | None, device: str | None = None
+    ) -> Sequence[KeptReading]:
+        """Return the readings after the number `newer` and before `older`, newest first."""
         return [
             reading
             for reading in reversed(self._kept)
-            if reading.number > number and device in {None, reading.device}
+            if reading.number > newer
+            and (older is None or reading.number < older)
+            and device in {None, reading.device}
         ]
 
 

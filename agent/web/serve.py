@@ -19,7 +19,7 @@ from agent.web.limits import (
     KEEP_ALIVE_S,
     STOP_GRACE_S,
 )
-from agent.web.sockets import listen_tcp, listen_unix
+from agent.web.sockets import listen_tcp, listen_unix, unusable
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +31,21 @@ class Listeners:
 
 
 def open_listeners(config: Config, own_directory: bool) -> Listeners:
-    """Open both sockets. Raises SocketTaken when a daemon answers already, OSError otherwise.
+    """Open both sockets.
 
     `own_directory`: the socket's directory is the agent's own, and may be closed to others.
+    Raises SocketTaken when a daemon answers already, else Refusal `address-unusable` with the
+    address that is at fault and why.
     """
-    unix = listen_unix(config.api.socket, own_directory=own_directory)
+    try:
+        unix = listen_unix(config.api.socket, own_directory=own_directory)
+    except OSError as error:
+        raise unusable(f"socket = {config.api.socket}", error) from error
     try:
         tcp = listen_tcp(config.api.listen) if config.api.listen else None
-    except OSError:
+    except OSError as error:
         unix.close()
-        raise
+        raise unusable(f"listen = {config.api.listen}", error) from error
     return Listeners(unix, tcp)
 
 

@@ -18,7 +18,10 @@ TOKEN_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A signed-in user at one browser; `csrf` must accompany every call that changes something."""
+    """A signed-in user at one browser; `csrf` must accompany every call that changes something.
+
+    `counter` is the one the browser stands at, None at no counter.
+    """
 
     user: str
     role: str
@@ -26,6 +29,7 @@ class Session:
     display: str
     opened_ms: int
     used_ms: int
+    counter: int | None = None
 
 
 class Sessions:
@@ -35,10 +39,14 @@ class Sessions:
         self._random = random
         self._open: OrderedDict[bytes, Session] = OrderedDict()
 
-    def open(self, user: str, role: str, display: str, now_ms: int) -> tuple[str, Session]:
+    def open(
+        self, user: str, role: str, display: str, now_ms: int, counter: int | None = None
+    ) -> tuple[str, Session]:
         """Begin a session; returns its token, which nobody can read back, and the session."""
         token = self._random(TOKEN_BYTES).hex()
-        session = Session(user, role, self._random(TOKEN_BYTES).hex(), display, now_ms, now_ms)
+        session = Session(
+            user, role, self._random(TOKEN_BYTES).hex(), display, now_ms, now_ms, counter
+        )
         while len(self._open) >= SESSIONS_MAX:
             self._open.popitem(last=False)
         self._open[_digest(token)] = session

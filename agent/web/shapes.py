@@ -19,11 +19,15 @@ class Health(Struct, frozen=True):
 
 
 class SessionShape(Struct, frozen=True):
-    """Who is signed in; `csrf` goes into X-CSRF-Token of every call that changes something."""
+    """Who is signed in; `csrf` goes into X-CSRF-Token of every call that changes something.
+
+    `counter` is the one this browser stands at, as said at sign-in.
+    """
 
     user: str | None
     role: str | None
     csrf: str | None
+    counter: int | None = None
 
 
 class SyncAsked(Struct, frozen=True, forbid_unknown_fields=True):
@@ -142,7 +146,7 @@ class DeviceList(Struct, frozen=True):
 
 
 class NewReading(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a scanner on a counter's own PC has read, as text."""
+    """What a scanner on a counter's own PC has read, as text; `counter` is passed over."""
 
     text: str
     device: str

@@ -9,9 +9,24 @@ import os
 import socket
 from pathlib import Path
 
+from agent.web.texts import TEXTS
+from wire.problems import Refusal
+from wire.texts import Text
+
 SOCKET_MODE = 0o660
 DIRECTORY_MODE = 0o750
 BACKLOG = 128
+PATH_BYTES_MAX = 107
+"""`sun_path` of unix(7) without its end."""
+WHY = {
+    errno.EADDRINUSE: "taken",
+    errno.EADDRNOTAVAIL: "not-ours",
+    errno.EACCES: "no-permission",
+    errno.EPERM: "no-permission",
+    errno.EROFS: "no-permission",
+    errno.ENAMETOOLONG: "too-long",
+}
+"""Reasons that people can act on; the others are told as the system says them."""
 
 
 class SocketTaken(Exception):  # noqa: N818 - a state of the world
@@ -25,6 +40,9 @@ def listen_unix(path: Path, *, own_directory: bool) -> socket.socket:
     The directory is made when it is missing. One that stands is closed to others only when it
     is the agent's own (`own_directory`): nobody wants `/run` at 0750.
     """
+    fresh = path.with_name(f".{os.getpid()}")  # short: its name has to fit too
+    if max(len(os.fsencode(one)) for one in (path, fresh)) > PATH_BYTES_MAX:
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
     if not path.parent.exists():
         path.parent.mkdir(mode=DIRECTORY_MODE, parents=True)
         own_directory = True
@@ -32,7 +50,6 @@ def listen_unix(path: Path, *, own_directory: bool) -> socket.socket:
         path.parent.chmod(DIRECTORY_MODE)
     if _answers(path):
         raise SocketTaken(str(path))
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
     fresh.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -73,6 +90,14 @@ def split_address(address: str) -> tuple[str, int]:
     if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
         raise ValueError(address)
     return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def unusable(address: str, error: OSError) -> Refusal:
+    """Return what to tell of an address that cannot be listened on."""
+    known = TEXTS.get(f"listen.{WHY.get(error.errno or 0, '')}")
+    said = error.strerror or str(error)
+    reason = known or Text(said, said)
+    return Refusal("address-unusable", TEXTS["listen.why"].format(address=address, reason=reason))
 
 
 def _answers(path: Path) -> bool:

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from agent.status import OrderShown, Status
 from agent.views.waiting import Waiting
+from agent.web.line_words import Tone, line_words
 from agent.web.office import Latest
 from agent.web.texts import (
     TEXTS,
@@ -16,19 +17,14 @@ from agent.web.texts import (
     written_time,
 )
 from records.desk_events import NoticePublished
-from records.present import DossierItem, VisitItem
+from records.present import DossierItem, ProblemItem, VisitItem
+from records.texts import TEXTS as RECORD_TEXTS
 from wire.event import format_time
 from wire.texts import Lang
 
-Tone = Literal["good", "wait", "bad"]
-TONES: Final[Mapping[str, Tone]] = {
-    "online": "good",
-    "offline": "wait",
-    "captive-portal": "wait",
-    "dns": "wait",
-    "not-enrolled": "wait",
-}
 SIGNS: Final[Mapping[str, str]] = {"waiting": "○", "delivered": "✓", "rejected": "!"}
+PROBLEMS_SHOWN: Final = 6
+"""More than a handful of problems is one problem: the page says how many more there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +104,22 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class ProblemRow:
+    """Something a person should know, or do something about."""
+
+    since: str
+    title: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
 class Today:
     """All that the page shows."""
 
     line: Line
     warnings: tuple[str, ...]
+    problems: tuple[ProblemRow, ...]
+    more_problems: str
     tiles: tuple[Tile, ...]
     waiting: tuple[WaitingRow, ...]
     dossiers: tuple[DossierRow, ...]
@@ -123,6 +130,7 @@ class Today:
 
 def line(status: Status, waiting: Sequence[Waiting], now_ms: int, lang: Lang) -> Line:
     """Say in one sentence how the line is, what to do about it, and what waits."""
+    words = line_words(status)
     last = status.exchange.last_ok_at
     receipt = (
         TEXTS["line.no-receipt"]
@@ -130,12 +138,27 @@ def line(status: Status, waiting: Sequence[Waiting], now_ms: int, lang: Lang) ->
         else TEXTS["line.last-receipt"].format(time=_when(last, now_ms))
     )
     return Line(
-        tone=TONES.get(status.line, "bad"),
-        sentence=TEXTS[f"line.{status.line}"].pick(lang),
-        to_do=TEXTS[f"line.{status.line}-do"].pick(lang),
+        tone=words.tone,
+        sentence=words.sentence.pick(lang),
+        to_do=words.to_do.pick(lang),
         receipt=receipt.pick(lang),
         waiting=_waits(status.backlog, waiting, now_ms, lang),
     )
+
+
+def problem_rows(
+    status: Status, problems: Sequence[ProblemItem], now_ms: int, lang: Lang
+) -> tuple[tuple[ProblemRow, ...], str]:
+    """Return the newest problems, and how many more there are; none twice on one page."""
+    told = line_words(status).told
+    left = [item for item in problems if item.id != told]
+    rows = tuple(
+        ProblemRow(_when(item.since, now_ms), item.title.pick(lang), item.action.pick(lang))
+        for item in left[:PROBLEMS_SHOWN]
+    )
+    more = len(left) - len(rows)
+    words = TEXTS["problems.more"].format(count=written_count(more, lang)).pick(lang)
+    return rows, words if more else ""
 
 
 def tiles(status: Status, lang: Lang) -> tuple[Tile, ...]:
@@ -235,12 +258,18 @@ def order(item: OrderShown, lang: Lang) -> Notice:
 
 
 def warnings(status: Status, lang: Lang) -> tuple[str, ...]:
-    """Return what a person should look at: the clock, the disk."""
+    """Return what a person should look at: the clock, the disk, numbers that run out."""
     found: list[str] = []
     if status.clock.state != "trusted":
         found.append(TEXTS[f"clock.{status.clock.state}"].pick(lang))
     if status.disk.state != "ok":
         found.append(TEXTS[f"disk.{status.disk.state}"].pick(lang))
+    found += [
+        RECORD_TEXTS[f"caution.{low.code}"]
+        .format(days=low.working_days_left, left=written_count(low.left_today, lang))
+        .pick(lang)
+        for low in status.lease_warnings
+    ]
     return tuple(found)
 
 
@@ -271,9 +300,12 @@ def _when(at: str, now_ms: int) -> str:
 
 def today(status: Status, latest: Latest, now_ms: int, lang: Lang) -> Today:
     """Work out the whole page."""
+    problems, more_problems = problem_rows(status, latest.problems, now_ms, lang)
     return Today(
         line=line(status, latest.waiting, now_ms, lang),
         warnings=warnings(status, lang),
+        problems=problems,
+        more_problems=more_problems,
         tiles=tiles(status, lang),
         waiting=waiting_rows(latest.waiting, now_ms, lang),
         dossiers=tuple(dossier_row(item, now_ms, lang) for item in latest.dossiers),

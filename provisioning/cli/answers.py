@@ -4,24 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from msgspec import Struct
-
 from console.speech import EXIT_USAGE, Speech
-from wire.problems import ProblemDocument, Refusal
+from wire.problems import Refusal
 from wire.settings import SettingProblem
-
-
-class Refused(Struct, frozen=True):
-    """What `--json` prints instead of a result."""
-
-    problem: ProblemDocument
-    ok: bool = False
 
 
 def refuse(speech: Speech, refusal: Refusal, *, as_json: bool, remedy: str = "") -> NoReturn:
     """Tell a refusal and exit with its code of the catalogue; `remedy` as `Speech.refuse` has."""
-    if as_json:
-        speech.print_json(Refused(refusal.document(speech.lang)))
+    speech.as_json = as_json
     speech.refuse(refusal, remedy)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import csv
 import io
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ import pytest
 from openpyxl import load_workbook
 
 from agent.cli.tree import MODULES
+from agent.journal import database
 from agent.journal.backup import backup
+from records.leases import LeaseWarning
 from tests.agent.cli.terminal import Terminal
 from tests.agent.web.office import CHECK_IN, RECEIVE, Office
 from tests.agent.world import KEY, as_json
@@ -23,6 +26,9 @@ SUBCOMMANDS = [
     "report visits",
     *(f"user {w}" for w in ("add", "pin", "list")),
 ]
+
+
+ENGLISH = re.compile(r"\b(?:unexpected|argument|option|directory|requires|value)\b", re.IGNORECASE)
 
 
 def lines(*commands: dict[str, Any]) -> bytes:
@@ -81,7 +87,11 @@ async def test_wrong_usage_exits_with_2(terminal: Terminal, words: str) -> None:
         ("user add x --role king --pin 1", "it is one of clerk, supervisor, technician."),
         ("report visits --from yesterday --to 2026-11-20", "a day is written year-month-day"),
         ("backup", "FILE is missing."),
-        ("status extra", "unexpected extra argument"),
+        ("verify extra", "This command takes nothing more: extra."),
+        ("verify a b", "This command takes nothing more: a b."),
+        ("verify --json=1", "The option --json takes no value."),
+        ("sync --wait", "The option --wait needs a value."),
+        ("--config / verify", "it is the path of a file that can be read."),
     ],
 )
 async def test_wrong_usage_is_told_in_the_language_of_its_reader(
@@ -92,6 +102,7 @@ async def test_wrong_usage_is_told_in_the_language_of_its_reader(
     assert said in en.err
     assert "How to use it: commune-agent" in en.err
     assert "Xem cách dùng: commune-agent" in vi.err
+    assert not set(ENGLISH.findall(vi.err)), "no word of another language"
     assert (en.out, vi.out) == ("", "")
 
 
@@ -196,6 +207,71 @@ async def test_sync_exits_by_what_is_left(office: Office, at_office: Terminal) -
     assert (await at_office.run("sync", "--wait", "5")).code == 0
 
 
+async def test_status_says_that_the_line_is_held_and_what_needs_a_look(
+    office: Office, at_office: Terminal
+) -> None:
+    board, noticed = office.parts.board, office.parts.noticed
+    board.tell_line("online", "fork", "2026-11-20T08:00:00+07:00", held=True)
+    board.update(lease_warnings=(LeaseWarning("lease-low", 5, 3),))
+    for number in range(12):
+        noticed.add(f"reading-{number}", "room-full")
+    said = (await at_office.run("status", COMMUNE_LANG="en")).out
+    assert "Sending to the province has stopped (fork), recording goes on." in said
+    assert "Nothing to do" not in said
+    assert "Only 3 dossier numbers are left today." in said
+    assert said.count("The room is full (room-full).") == 10
+    assert "and 2 more" in said
+    assert said.count("(fork)") == 1, "what the line says is not said twice"
+    told = (await at_office.run("status", "--json")).json
+    assert (told["line_error"], told["line_held"], told["problems_open"]) == ("fork", True, 13)
+
+
+async def test_sync_says_what_a_held_line_waits_for(office: Office, at_office: Terminal) -> None:
+    await office.parts.service.submit_line(as_json(RECEIVE), "lan.nt")
+    down = await at_office.run("sync", "--wait", "0", COMMUNE_LANG="en")
+    assert "go by themselves" in down.err
+    office.parts.board.tell_line("online", "gap", "2026-11-20T08:00:00+07:00", held=True)
+    held = await at_office.run("sync", "--wait", "0", COMMUNE_LANG="en")
+    assert held.code == 3
+    assert "go by themselves" not in held.err
+    assert "Sending to the province has stopped (gap)" in held.err
+    assert "commune-agent sync" in held.err
+
+
+async def test_verify_tells_programs_of_damaged_pages_too(
+    office: Office, at_office: Terminal
+) -> None:
+    await office.parts.service.submit_line(as_json(RECEIVE), "lan.nt")
+    file = office.journal.path
+    await asyncio.to_thread(backup, file, KEY, file.with_name("copy.db"))
+    await office.journal.close()
+    content = bytearray(file.with_name("copy.db").read_bytes())
+    content[-database.PAGE_BYTES // 2] ^= 1
+    file.write_bytes(content)
+    for part in ("-wal", "-shm"):
+        file.with_name(file.name + part).unlink(missing_ok=True)
+    done = await at_office.run("verify", "--json")
+    assert done.code == 4
+    assert (done.json["ok"], done.json["events"], done.json["head"]) == (False, 0, None)
+    (damage,) = done.json["damages"]
+    assert "Nhật ký bị hỏng" in damage
+    assert "restore" in done.err
+
+
+async def test_a_refusal_is_told_to_programs_as_a_problem_document(
+    at_office: Terminal, terminal: Terminal, tmp_path: Path
+) -> None:
+    refused = await at_office.run("user", "pin", "nobody", "--pin", "445566", "--json")
+    assert (refused.code, refused.json["ok"]) == (1, False)
+    assert refused.json["problem"]["code"] == "user-unknown"
+    unread = await terminal.run("verify", "--json")
+    assert (unread.code, unread.json["problem"]["code"]) == (2, "file-unreadable")
+    absent = await terminal.run("status", "--json")
+    assert (absent.code, absent.json["problem"]["code"]) == (3, "daemon-absent")
+    spoken = await at_office.run("user", "pin", "nobody", "--pin", "445566")
+    assert (spoken.code, spoken.out) == (1, "")
+
+
 async def test_users_are_added_listed_and_disabled(at_office: Terminal, tmp_path: Path) -> None:
     add = ["user", "add", "hoa.tt", "--role", "clerk", "--display", "Trần Thị Hoa", "--pin", "-"]
     assert (await at_office.run(*add, stdin=b"112233\n")).code == 0
@@ -214,7 +290,7 @@ async def test_users_are_added_listed_and_disabled(at_office: Terminal, tmp_path
     assert (await at_office.run("user", "import", str(users))).code == 2
     listed = (await at_office.run("user", "list", "--json")).json["items"]
     assert {u["name"]: u["active"] for u in listed} == {
-        "an.lv": True, "hoa.tt": False, "lan.nt": True, "minh.tv": True,
+        "an.lv": True, "duc.lv": True, "hoa.tt": False, "lan.nt": True, "minh.tv": True,
     }  # fmt: skip
     assert "Trần Thị Hoa" in (await at_office.run("user", "list")).out
 

@@ -1,6 +1,9 @@
 """The daemon as a process: starting, refusing to start, stopping."""
 
+import contextlib
+import json
 import os
+import pty
 import signal
 import socket
 import subprocess
@@ -8,7 +11,9 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +27,13 @@ url = "http://127.0.0.1:1"
 [api]
 socket = "agent.sock"
 listen = "{listen}"
+"""
+DOOR = """
+[[devices]]
+name = "door"
+driver = "barcode"
+port = "{port}"
+use = "door"
 """
 PROGRAM = (
     "import sys\nfrom pathlib import Path\nfrom agent import config, main\n"
@@ -56,11 +68,11 @@ def systemd(tmp_path: Path) -> Iterator[Systemd]:
 
 @contextmanager
 def daemon(
-    directory: Path, systemd: Systemd | None = None, listen: str = ""
+    directory: Path, systemd: Systemd | None = None, listen: str = "", devices: str = ""
 ) -> Iterator[subprocess.Popen[str]]:
     """Start an agent that nobody has enrolled yet."""
     file = directory / "agent.toml"
-    file.write_text(TOML.format(listen=listen))
+    file.write_text(TOML.format(listen=listen) + devices)
     environment = dict(os.environ)
     if systemd is not None:
         environment |= {"NOTIFY_SOCKET": str(systemd.path), "WATCHDOG_USEC": "3000000"}
@@ -151,4 +163,66 @@ def test_an_address_that_is_taken_is_a_matter_of_configuration(tmp_path: Path) -
         with daemon(tmp_path, listen=address) as process:
             code, said = refused(process)
     assert code == 2
-    assert address in said
+    assert f"listen = {address}: chương trình khác đang giữ địa chỉ này" in said
+    assert f"listen = {address}: another program holds this address" in said
+    assert "agent.sock" not in said, "the address that is not at fault is not named"
+
+
+def test_a_path_that_is_too_long_for_a_socket_says_so(tmp_path: Path) -> None:
+    deep = tmp_path / ("x" * 60) / ("y" * 60)
+    deep.mkdir(parents=True)
+    with daemon(deep) as process:
+        code, said = refused(process)
+    assert code == 2
+    assert f"socket = {deep / 'agent.sock'}: the path is too long" in said
+
+
+def test_a_damaged_first_page_looks_like_a_wrong_key_and_both_are_told(stopped: Path) -> None:
+    file = stopped / "data" / "journal.db"
+    content = bytearray(file.read_bytes())
+    content[200] ^= 1
+    file.write_bytes(content)
+    with daemon(stopped) as process:
+        code, said = refused(process)
+    assert code == 4
+    assert "trang đầu của tệp dữ liệu bị hỏng" in said
+    assert "put the right file" in said
+
+
+def test_a_scan_at_the_door_that_is_refused_stays_to_be_seen(
+    tmp_path: Path, systemd: Systemd
+) -> None:
+    scanner, port = pty.openpty()
+    device = DOOR.format(port=os.ttyname(port))
+    card = "001184000017||Nguyễn Thị Ngọc Hà|05031984|Nữ|Thôn 1, Ứng Hòa, Hà Nội|01012022\r"
+    with daemon(tmp_path, systemd, devices=device):
+        systemd.wait_for("READY=1")
+        while told(tmp_path, "/api/devices")["items"][0]["state"] != "ready":
+            pass
+        with answer(tmp_path, "/api/stream") as stream:
+            assert stream.readline() == b"event: status\n"
+            os.write(scanner, card.encode())
+            while not stream.readline().startswith(b"event: problem"):
+                pass
+        (problem,) = told(tmp_path, "/api/problems")["items"]
+        status = told(tmp_path, "/api/status")
+    assert (problem["code"], problem["severity"]) == ("not-enrolled", "warn")
+    assert status["problems_open"] == 1
+    os.close(scanner)
+    os.close(port)
+
+
+@contextmanager
+def answer(directory: Path, address: str) -> Iterator[HTTPResponse]:
+    connection = HTTPConnection("agent", timeout=START_S_MAX)
+    connection.sock = socket.socket(socket.AF_UNIX)
+    connection.sock.settimeout(START_S_MAX)
+    connection.sock.connect(str(directory / "agent.sock"))
+    connection.request("GET", address)
+    with contextlib.closing(connection), connection.getresponse() as response:
+        yield response
+
+
+def told(directory: Path, address: str) -> Any:
+    with answer(directory, address) as response:
+        return json.load(response)

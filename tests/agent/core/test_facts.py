@@ -5,6 +5,9 @@ from collections.abc import Callable
 from datetime import date
 from typing import TypeVar
 
+import pytest
+
+from agent import facts as asking
 from agent.facts import Facts
 from agent.journal import Transaction
 from records.catalogue import load
@@ -161,3 +164,21 @@ async def test_numbers_go_on_without_a_gap_past_commands_that_were_undone(office
     assert (first.book, last.book) == ("1/1", "1/5")
     assert last.code is not None
     assert last.code.endswith("-0005")
+
+
+async def test_codes_that_nobody_has_are_not_remembered(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = Facts(office.views)
+
+    async def asked(*codes: tuple[str, str | None]) -> int:
+        def job(transaction: Transaction) -> int:
+            for code, version in codes:
+                facts.at(transaction).procedure(code, version)
+            return len(facts._procedures)
+
+        return await office.journal.write(job)
+
+    assert await asked(*((f"9.{number}", None) for number in range(500))) == 0
+    monkeypatch.setattr(asking, "PROCEDURES_MAX", 3)
+    assert await asked(*(("1.001193", f"{number}") for number in range(500))) <= 3

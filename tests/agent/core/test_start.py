@@ -61,7 +61,30 @@ def test_a_part_that_is_gone_is_named(tmp_path: Path, name: str) -> None:
 
 def test_a_device_record_for_other_keys_is_refused(tmp_path: Path) -> None:
     enrolled(tmp_path, sealing_key=SealingKey.from_seed(b"y" * 32).public)
-    with pytest.raises(Refusal, match="signature-wrong"):
+    with pytest.raises(Refusal, match="enrolment-damaged"):
+        keys.read_enrolment(tmp_path)
+
+
+@pytest.mark.parametrize("name", [keys.PROVINCE, keys.DEVICE_RECORD])
+def test_a_file_that_is_no_statement_is_named_with_what_to_do(tmp_path: Path, name: str) -> None:
+    enrolled(tmp_path)
+    (tmp_path / name).write_bytes(b"junk")
+    with pytest.raises(Refusal, match="enrolment-damaged") as refused:
+        keys.read_enrolment(tmp_path)
+    assert refused.value.type.exit == 4
+    assert refused.value.detail.vi.endswith(name)
+    (tmp_path / name).unlink()
+    (tmp_path / name).mkdir()
+    with pytest.raises(Refusal, match="file-unreadable"):
+        keys.read_enrolment(tmp_path)
+
+
+def test_a_device_record_of_another_province_is_refused(tmp_path: Path) -> None:
+    enrolled(tmp_path)
+    other = SigningKey.from_seed(b"o" * 32)
+    keys_of = Province(1, "Huế", ("http://y",), other.public, SEALING.public, 1, other.public)
+    (tmp_path / keys.PROVINCE).write_bytes(sign(keys_of, other))
+    with pytest.raises(Refusal, match="enrolment-damaged"):
         keys.read_enrolment(tmp_path)
 
 

@@ -12,11 +12,16 @@ from agent import day_end, figures, rounds
 from agent.config import parse
 from agent.figures import Figures, disk_state, province_of
 from agent.journal import Transaction
-from agent.status import TEXTS, Live, Status, StatusBoard, sentence
+from agent.status import TEXTS, Live, Status, StatusBoard, conditions, sentence
+from agent.views import lists
+from agent.views.rebuild import rebuild
+from agent.views.search import DossierQuery
 from records.sync_report import ClockReport, DeviceReport
-from tests.agent.office import Office
-from tests.agent.world import FakeClock, chained, desk_event
+from tests.agent.office import Office, opened
+from tests.agent.world import PERSON_KEY, FakeClock, chained, desk_event
 from wire.digests import days_digest
+from wire.event import parse_time
+from wire.problems import CATALOGUE
 
 TOML = 'office = "H26.107"\ndata_dir = "."\n[province]\nurl = "http://127.0.0.1:1"\n'
 HOUR_MS = 3_600_000
@@ -47,7 +52,7 @@ def board_of(office: Office) -> StatusBoard:
     journal = office.journal
 
     def live() -> Live:
-        return Live(journal.head.seq, journal.delivered.seq, journal.backlog_bytes, True)
+        return Live(journal.head.seq, journal.delivered.seq, journal.backlog_bytes)
 
     return StatusBoard(a_status(), live)
 
@@ -191,8 +196,87 @@ def test_systemd_s_line_says_the_state_and_what_waits(line: Any) -> None:
     said = sentence(a_status(line=line, head=10, backlog=3))
     assert "10" in said
     assert "3" in said
+    held = sentence(a_status(line="online", line_error="fork", line_held=True))
+    assert "fork" in held
+    waiting = sentence(a_status(line="online", line_error="server-error"))
+    assert CATALOGUE["server-error"].title.vi in waiting
     broken = sentence(a_status(line=line, recording=False))
     assert TEXTS["line.broken"].vi in broken
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({"line": "online"}, []),
+        ({"line": "offline", "line_error": "line-down"}, []),
+        ({"line": "online", "line_error": "gap"}, []),
+        ({"line": "online", "line_error": "gap", "line_held": True}, ["gap"]),
+        ({"line": "online", "line_error": "quarantined"}, ["quarantined"]),
+        ({"line": "online", "line_error": "of a later version", "line_held": True}, []),
+        ({"recording": False}, ["disk-failed"]),
+        ({"recording": False, "recording_error": "disk-full", "line_error": "fork"},
+         ["disk-full", "fork"]),
+    ],
+)  # fmt: skip
+def test_what_does_not_pass_by_itself_is_a_condition(changes: Any, found: list[str]) -> None:
+    status = a_status(generated_at="2026-11-20T08:31:05+07:00", **changes)
+    assert [one.code for one in conditions(status)] == found
+    assert all(one.since == status.generated_at for one in conditions(status))
+
+
+async def test_the_line_is_so_since_it_last_became_so(office: Office) -> None:
+    board = board_of(office)
+    board.tell_line("online", "fork", "2026-11-20T08:00:00+07:00", held=True)
+    board.tell_line("online", "fork", "2026-11-20T09:00:00+07:00", held=True)
+    status = board.snapshot()
+    assert (status.line_since, status.problems_open) == ("2026-11-20T08:00:00+07:00", 1)
+    board.tell_line("online", None, "2026-11-20T10:00:00+07:00")
+    status = board.snapshot()
+    assert (status.line_held, status.line_since) == (False, "2026-11-20T10:00:00+07:00")
+    assert status.problems_open == 0
+
+
+async def test_events_that_clashed_are_counted_and_counted_again_after_a_rebuild(
+    office: Office, made: Figures
+) -> None:
+    result = await office.receive()
+    await office.do(type="dossier.withdraw", dossier=result.code, reason="đổi ý")
+    body = {
+        "dossier": result.code,
+        "state": "received",
+        "by": "sở",
+        "at": "2026-11-20T08:00:00+07:00",
+    }
+    event = desk_event("dossier.progressed", body)
+    await office.journal.write(lambda t: t.append_desk(chained(t.desk_head, [event])))
+    for _ in range(2):
+        board = board_of(office)
+        await rounds.refresh(board, made, office.journal)
+        shown = await office.journal.read(
+            lambda c: lists.dossier_page(c, DossierQuery(limit=1), 0, PERSON_KEY)
+        )
+        assert board.snapshot().conflicts_open == shown.items[0].conflicts
+        assert (await made.collect()).report.conflicts_open == shown.items[0].conflicts
+        await rebuild(office.journal, office.views, lambda _: None)
+
+
+async def test_numbers_that_run_out_stand_in_the_status(office: Office, made: Figures) -> None:
+    board = board_of(office)
+    await rounds.refresh(board, made, office.journal)
+    assert board.snapshot().lease_warnings == ()
+    office.clock.wall_ms = parse_time("2027-01-29T08:00:00+07:00")
+    await rounds.refresh(board, made, office.journal)
+    assert [low.code for low in board.snapshot().lease_warnings] == ["lease-ending"]
+
+
+async def test_an_office_that_was_never_leased_numbers_is_not_warned(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    async with opened(tmp_path / "other.db", clock, stocked=False) as bare:
+        journal = bare.journal.identity
+        query = figures.read
+        reading = await bare.journal.read(lambda c: query(c, journal, clock.now_ms()))
+    assert reading.lease_warnings == ()
 
 
 @pytest.mark.parametrize(

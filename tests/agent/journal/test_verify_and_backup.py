@@ -1,6 +1,7 @@
 """Proving the journal whole, copying it while it runs, and putting a copy back."""
 
 import asyncio
+import errno
 import os
 from pathlib import Path
 
@@ -121,8 +122,67 @@ def test_a_copy_never_overwrites(full: Path) -> None:
 
 
 def test_a_copy_to_nowhere_says_so(full: Path) -> None:
-    with pytest.raises(Refusal, match="disk-full"):
+    with pytest.raises(Refusal, match="file-unwritable") as refused:
         backup.backup(full, KEY, full.parent / "no" / "copy.db")
+    assert refused.value.detail.vi.endswith("no/copy.db: không có thư mục này")
+    with pytest.raises(Refusal, match=r"file-unwritable: .*there is no such directory"):
+        backup.backup(full, KEY, full / "copy.db")
+    with pytest.raises(Refusal, match=r"file-unwritable: .*File name too long"):
+        backup.backup(full, KEY, full.with_name("x" * 300))
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "said"),
+    [
+        (errno.ENOSPC, "disk-full", "No space left"),
+        (errno.EACCES, "file-unwritable", "may not write there"),
+        (errno.EROFS, "file-unwritable", "can only be read"),
+        (errno.EIO, "file-unwritable", "Input/output error"),
+    ],
+)
+def test_why_a_copy_cannot_be_written_is_told(
+    full: Path, monkeypatch: pytest.MonkeyPatch, number: int, code: str, said: str
+) -> None:
+    def fails(_file: Path) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(backup, "sync_file", fails)
+    with pytest.raises(Refusal, match=said) as refused:
+        backup.backup(full, KEY, full.with_name("copy.db"))
+    assert refused.value.code == code
+    assert str(full.with_name("copy.db")) in refused.value.detail.vi
+    assert [part.name for part in full.parent.iterdir() if "copy" in part.name] == []
+
+
+def test_a_damaged_journal_is_named_and_not_its_copy(full: Path) -> None:
+    changed(full, "UPDATE event SET hash = zeroblob(32) WHERE journal = 1 AND seq = 9")
+    with pytest.raises(Refusal, match="journal-damaged") as refused:
+        backup.backup(full, KEY, full.with_name("copy.db"))
+    assert refused.value.detail.en.startswith(f"{full}: changed 9")
+
+
+def test_a_damaged_page_of_the_journal_is_named_and_not_its_copy(full: Path) -> None:
+    content = bytearray(full.read_bytes())
+    content[-database.PAGE_BYTES // 2] ^= 1
+    full.write_bytes(content)
+    with pytest.raises(Refusal, match="journal-damaged") as refused:
+        backup.backup(full, KEY, full.with_name("copy.db"))
+    assert refused.value.detail.en.startswith(f"{full}: ")
+
+
+def test_a_copy_that_alone_is_damaged_is_named(full: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = backup.prove
+
+    def prove(file: Path, key: bytes) -> None:
+        content = bytearray(file.read_bytes())
+        content[-1000] ^= 1
+        file.write_bytes(content)
+        whole(file, key)
+
+    monkeypatch.setattr(backup, "prove", prove)
+    with pytest.raises(Refusal, match="backup-damaged") as refused:
+        backup.backup(full, KEY, full.with_name("copy.db"))
+    assert refused.value.detail.en == str(full.with_name("copy.db"))
 
 
 async def test_restoring_keeps_what_was_there_and_dates_the_keys(full: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from agent import config, enrolled
 from agent.enrolled import Line
 from agent.figures import Figures
+from agent.noticed import Noticed
 from agent.status import Live, Status, StatusBoard
 from agent.sync.report import Collected
 from records.sync_report import ClockReport
@@ -47,8 +48,8 @@ async def test_sync_that_falls_is_shown_and_begun_anew_while_recording_goes_on(
     monkeypatch.setattr(enrolled, "RESTART_S_MIN", 0.05)
     file = tmp_path / "agent.toml"
     file.write_text(TOML.format(url=office.url))
-    journal = office.journal
-    live = Live(0, 0, 0, recording=True)
+    journal, clock = office.journal, TestClock()
+    live = Live(0, 0, 0)
     first = Status(
         office="H26.107",
         name="Xã Ứng Hòa",
@@ -58,7 +59,14 @@ async def test_sync_that_falls_is_shown_and_begun_anew_while_recording_goes_on(
         clock=ClockReport(state="trusted"),
     )
     board = StatusBoard(first, lambda: live)
-    line = Line(config.read(file), journal, TestClock(), board, secrets.token_bytes)
+    line = Line(
+        config.read(file),
+        journal,
+        clock,
+        board,
+        noticed=Noticed(clock.now_ms, clock.mono_ms, lambda _: None),
+        fresh_bytes=secrets.token_bytes,
+    )
     figures = Falling()
     fell = asyncio.Event()
 

@@ -12,6 +12,7 @@ import httpx
 from litestar.types import ASGIApp
 
 from agent.journal import Journal
+from agent.noticed import Noticed
 from agent.service import Service
 from agent.views.projector import Views
 from agent.web.app import create_web
@@ -20,6 +21,8 @@ from agent.web.readings import Readings
 from agent.web.serve import Listeners, serve
 from agent.web.shapes import DeviceShape
 from agent.web.sockets import listen_tcp, listen_unix
+from agent.web.subscribers import Subscribers
+from records.present import ProblemItem
 from tests.agent.web.rooms import make_board, make_users
 from tests.agent.world import IDENTITY, KEY, PERSON_KEY, FakeClock, stock
 from wire.problems import Refusal
@@ -27,6 +30,7 @@ from wire.problems import Refusal
 HOSTNAME = "motcua.local"
 CLERK = ("lan.nt", "135790")
 SUPERVISOR = ("minh.tv", "246801")
+TECHNICIAN = ("duc.lv", "975310")
 TOKEN = "made-up-report-token"
 
 RECEIVE: dict[str, Any] = {
@@ -81,10 +85,13 @@ class Office:
         return httpx.AsyncClient(base_url=self.url, **options)
 
     @contextlib.asynccontextmanager
-    async def signed_in(self, who: tuple[str, str] = CLERK) -> AsyncIterator[httpx.AsyncClient]:
+    async def signed_in(
+        self, who: tuple[str, str] = CLERK, counter: int = 0
+    ) -> AsyncIterator[httpx.AsyncClient]:
         """A client on TCP with a session, and its CSRF token in every call."""
         async with self.browser() as client:
-            answer = await client.post("/login", data={"user": who[0], "pin": who[1]})
+            form = {"user": who[0], "pin": who[1], "counter": str(counter or "")}
+            answer = await client.post("/login", data=form)
             assert answer.status_code == 303, answer.text
             client.headers["x-csrf-token"] = (await client.get("/api/session")).json()["csrf"]
             yield client
@@ -123,11 +130,14 @@ async def make_parts(
     async def backup(path: str) -> int:
         return len(path)
 
+    users = [(*CLERK, "clerk"), (*SUPERVISOR, "supervisor"), (*TECHNICIAN, "technician")]
+    problems: Subscribers[ProblemItem] = Subscribers()
+    noticed = Noticed(clock.now_ms, clock.mono_ms, problems.tell)
     return Parts(
         service=service,
         journal=journal,
-        board=make_board(journal, clock),
-        users=await make_users(journal, random, [(*CLERK, "clerk"), (*SUPERVISOR, "supervisor")]),
+        board=make_board(journal, clock, noticed),
+        users=await make_users(journal, random, users),
         clock=clock,
         random=random.randbytes,
         readings=Readings(random.randbytes(32)),
@@ -140,6 +150,8 @@ async def make_parts(
         backup=backup,
         export=never_export,
         take_answer=never_take,
+        noticed=noticed,
+        problems=problems,
     )
 
 

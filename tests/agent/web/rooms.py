@@ -4,15 +4,28 @@ from random import Random
 
 from agent.clock import Clock
 from agent.journal import Journal
+from agent.noticed import Noticed
 from agent.status import Live, Status, StatusBoard
 from agent.users import Users
 from agent.web.shapes import NewUser
 from records.moment import local
 from records.sync_report import ClockReport
+from wire.event import format_time
 
 
-def make_board(journal: Journal, clock: Clock) -> StatusBoard:
+def make_board(journal: Journal, clock: Clock, noticed: Noticed) -> StatusBoard:
     """A status that nobody but the journal and a story changes."""
+
+    def live() -> Live:
+        broken, since = journal.broken, format_time(journal.broken_at_ms)
+        return Live(
+            journal.head.seq,
+            journal.delivered.seq,
+            journal.backlog_bytes,
+            None if broken is None else (broken.code, since),
+            len(noticed.items()),
+        )
+
     first = Status(
         office="H26.107",
         name="Xã Ứng Hòa",
@@ -23,10 +36,7 @@ def make_board(journal: Journal, clock: Clock) -> StatusBoard:
         line="offline",
         ready=True,
     )
-    return StatusBoard(
-        first,
-        lambda: Live(journal.head.seq, journal.delivered.seq, journal.backlog_bytes, True),
-    )
+    return StatusBoard(first, live)
 
 
 async def make_users(journal: Journal, random: Random, users: list[tuple[str, str, str]]) -> Users:

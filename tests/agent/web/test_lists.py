@@ -40,6 +40,27 @@ async def test_pages_follow_each_other_without_gap_or_double(office: Office) -> 
     assert found == [f"1/{number}" for number in range(25, 0, -1)]
 
 
+async def test_readings_come_page_by_page_and_then_those_since(office: Office) -> None:
+    readings = office.parts.readings
+    for number in range(60):
+        device = "door" if number % 2 else "post"
+        readings.scanned(f"mã {number}", device=device, counter=0, at_ms=number)
+    first = await items(office, "/api/readings")
+    assert [one["id"] for one in first["items"]] == [str(n) for n in range(60, 10, -1)]
+    readings.scanned("mới", device="door", counter=0, at_ms=61)
+    rest = await items(office, f"/api/readings?after={first['next']}")
+    assert [one["id"] for one in rest["items"]] == [str(n) for n in range(10, 0, -1)]
+    assert rest["next"] is None
+    since = await items(office, "/api/readings?after=60")
+    assert ([one["id"] for one in since["items"]], since["next"]) == (["61"], None)
+    found, after = [], "55"
+    while after:
+        page = await items(office, f"/api/readings?after={after}&limit=1&device=door")
+        found += [one["id"] for one in page["items"]]
+        after = page["next"]
+    assert found == ["61", "60", "58", "56"]
+
+
 @pytest.mark.parametrize(
     ("query", "count"),
     [
@@ -91,6 +112,9 @@ async def test_wrong_questions_are_told_all_at_once(office: Office) -> None:
         ("/api/visits?on=yesterday", "field-invalid"),
         ("/api/visits?on=2026-11-20&on=2026-11-21", "field-invalid"),
         ("/api/readings?after=-1", "field-invalid"),
+        ("/api/readings?after=1-", "field-invalid"),
+        ("/api/readings?after=1-2-3", "field-invalid"),
+        ("/api/readings?after=99999999999999999999", "field-invalid"),
         ("/api/statistics/dossiers?from=2026-11-20", "field-missing"),
         ("/api/statistics/dossiers?from=2026-11-20&to=2026-11-01", "field-invalid"),
         ("/api/devices?x=1", "field-unknown"),

@@ -13,11 +13,14 @@ import pytest
 from agent.journal import Transaction
 from agent.status import OrderShown, TodayCounts
 from agent.web.limits import LOGIN_FREE_TRIES, SESSION_IDLE_S, STREAM_CLIENTS_MAX
+from records.leases import LeaseWarning
 from records.sync_report import ClockReport, DiskReport, ExchangeReport
-from tests.agent.web.office import CHECK_IN, CLERK, RECEIVE, SUPERVISOR, Office
-from tests.agent.world import as_json, chained, desk_event
+from tests.agent.web.office import CHECK_IN, CLERK, RECEIVE, SUPERVISOR, TECHNICIAN, Office
+from tests.agent.world import START_MS, as_json, chained, desk_event
+from wire.problems import CATALOGUE, Refusal
 
 FOREIGN_TAGS = {"script", "img", "svg", "iframe", "object", "embed", "base", "style"}
+CARD = "001184000017||Nguyễn Thị Ngọc Hà|05031984|Nữ|Thôn 1, Ứng Hòa, Hà Nội|01012022"
 HOSTILE = [
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',
@@ -136,6 +139,90 @@ async def test_what_the_province_sent_back_is_marked(office: Office) -> None:
     assert set(problem["title"]) == set(problem["action"]) == {"vi", "en"}
 
 
+def shown_line(page: str) -> str:
+    return html.unescape(page).partition('<section id="line"')[2].partition("</section>")[0]
+
+
+@pytest.mark.parametrize(
+    ("told", "tone", "words"),
+    [
+        (("online", None, False), "good", "Không phải làm gì"),
+        (("online", "server-error", False), "wait", CATALOGUE["server-error"].remedy.vi),
+        (("online", "gap", False), "wait", CATALOGUE["gap"].title.vi),
+        (("online", "gap", True), "bad", "Đã ngừng gửi về tỉnh (gap)"),
+        (("online", "fork", True), "bad", "Đã ngừng gửi về tỉnh (fork)"),
+        (("online", "quarantined", False), "bad", CATALOGUE["quarantined"].remedy.vi),
+        (("captive-portal", "answer-forged", False), "wait", CATALOGUE["answer-forged"].title.vi),
+        (("offline", "line-cut", False), "wait", "Mất đường truyền"),
+        (("online", "of a later version", False), "good", "Đường truyền tốt"),
+    ],
+)
+async def test_the_line_says_what_is_wrong_and_never_that_all_is_well(
+    office: Office, told: tuple[Any, str | None, bool], tone: str, words: str
+) -> None:
+    line, error, held = told
+    office.parts.board.tell_line(line, error, "2026-11-20T08:00:00+07:00", held=held)
+    async with office.signed_in() as client:
+        part = shown_line((await client.get("/")).text)
+        problems = (await client.get("/api/problems")).json()["items"]
+        status = (await client.get("/api/status")).json()
+    assert f'class="line {tone}"' in part.partition(">")[0]
+    assert words in part
+    assert ("Không phải làm gì" in part) == (tone == "good")
+    acts = [item for item in problems if item["severity"] == "act"]
+    assert [item["code"] for item in acts] == ([error] if tone == "bad" else [])
+    assert status["problems_open"] == len(acts)
+    if held:
+        assert "commune-agent sync" in acts[0]["action"]["vi"]
+        assert acts[0]["since"] == "2026-11-20T08:00:00+07:00"
+
+
+async def test_a_journal_that_is_not_written_is_the_first_thing_said(office: Office) -> None:
+    office.parts.board.tell_line("online", "fork", "2026-11-20T08:00:00+07:00", held=True)
+    office.journal.broken, office.journal.broken_at_ms = Refusal("disk-failed"), START_MS
+    async with office.signed_in() as client:
+        page = html.unescape((await client.get("/")).text)
+        problems = (await client.get("/api/problems")).json()["items"]
+    office.journal.broken = None
+    part = shown_line(page)
+    assert "line bad" in part
+    assert "Ổ đĩa báo lỗi, đã ngừng ghi." in part
+    assert "Không phải làm gì" not in page
+    assert [item["code"] for item in problems] == ["disk-failed", "fork"]
+    warnings = page.partition('id="warnings"')[2].partition("</section>")[0]
+    assert CATALOGUE["fork"].title.vi in warnings, "what the first line does not say is listed"
+
+
+async def test_what_needs_a_look_is_listed_on_the_page(office: Office) -> None:
+    unknown = desk_event("dossier.progressed", {"dossier": "2026/1/9", "by": "sở", "state": None,
+                                                "at": "2026-11-20T08:00:00+07:00"})  # fmt: skip
+
+    def receive(transaction: Transaction) -> None:
+        transaction.append_desk(chained(transaction.desk_head, [unknown]))
+
+    await office.journal.write(receive)
+    office.parts.noticed.add("reading-door-1", "room-full")
+    low = LeaseWarning("lease-ending", 1, 9997)
+    office.parts.board.update(problems_open=1, lease_warnings=(low,))
+    async with office.signed_in() as client:
+        page = html.unescape((await client.get("/")).text)
+        problems = (await client.get("/api/problems")).json()["items"]
+        status = (await client.get("/api/status")).json()
+        for number in range(20):
+            office.parts.noticed.add(f"reading-door-{number}", "room-full")
+        many = html.unescape((await client.get("/today")).text)
+    assert {item["code"] for item in problems} == {"room-full", "projection-failed"}
+    assert status["problems_open"] == 2
+    part = page.partition('id="warnings"')[2].partition("</section>")[0]
+    assert " hidden>" not in part.partition("<h2")[0]
+    for code in ("room-full", "projection-failed"):
+        assert CATALOGUE[code].title.vi in part
+        assert CATALOGUE[code].remedy.vi in part
+    assert "chỉ còn dùng được 1 ngày làm việc" in part
+    assert many.count(CATALOGUE["room-full"].title.vi) <= 6
+    assert "và 15 việc khác" in many
+
+
 @pytest.mark.parametrize(
     "line",
     ["online", "offline", "captive-portal", "tls", "dns", "revoked", "moved", "not-enrolled"],
@@ -234,12 +321,11 @@ async def events(client: httpx.AsyncClient) -> AsyncIterator[tuple[str, Any]]:
 
 
 async def test_the_stream_tells_status_readings_and_problems(office: Office) -> None:
-    card = "001184000017||Nguyễn Thị Ngọc Hà|05031984|Nữ|Thôn 1, Ứng Hòa, Hà Nội|01012022"
     seen: dict[str, Any] = {}
-    async with office.signed_in() as client:
+    async with office.signed_in(counter=2) as client:
         stream = events(client)
         assert (await anext(stream))[0] == "status"
-        scan = {"text": card, "device": "counter-2", "counter": 2}
+        scan = {"text": CARD, "device": "counter-2"}
         own = (await client.post("/api/readings", json=scan)).json()
         office.parts.board.update(line="online")
         async for name, value in stream:
@@ -254,19 +340,71 @@ async def test_the_stream_tells_status_readings_and_problems(office: Office) -> 
 
 
 async def test_readings_are_whole_for_their_own_counter_only(office: Office) -> None:
-    text = "001184000017||Nguyễn Thị Ngọc Hà|05031984|Nữ|Thôn 1, Ứng Hòa, Hà Nội|01012022"
-    async with office.signed_in() as client:
-        for code in (text, "RR473124829GB", "không ai hiểu"):
-            scan = {"text": code, "device": "counter-2", "counter": 2}
+    async with office.signed_in(counter=2) as client:
+        for code in (CARD, "RR473124829GB", "không ai hiểu"):
+            scan = {"text": code, "device": "counter-2"}
             assert (await client.post("/api/readings", json=scan)).status_code == 200
-        other = (await client.get("/api/readings")).json()["items"]
-        own = (await client.get("/api/readings?counter=2&device=counter-2")).json()["items"]
+        own = (await client.get("/api/readings?device=counter-2")).json()["items"]
         newer = (await client.get(f"/api/readings?after={own[0]['id']}")).json()["items"]
+        assert (await client.get("/api/session")).json()["counter"] == 2
     assert [item["kind"] for item in own] == ["opaque", "postal_item", "citizen_card"]
-    assert "Thị Ngọc" not in json.dumps(other, ensure_ascii=False)
+    assert {item["counter"] for item in own} == {2}
     assert own[2]["value"]["full_name"] == "Nguyễn Thị Ngọc Hà"
     assert "không ai hiểu" not in json.dumps(own, ensure_ascii=False)
     assert newer == []
+
+
+@pytest.mark.parametrize(
+    ("who", "counter"), [(CLERK, 0), (CLERK, 3), (SUPERVISOR, 0), (TECHNICIAN, 2)]
+)
+async def test_nobody_reads_the_card_of_another_counter_whatever_they_ask(
+    office: Office, who: tuple[str, str], counter: int
+) -> None:
+    office.parts.readings.scanned(CARD, device="intake-2", counter=2, at_ms=0)
+    async with office.signed_in(who, counter) as client:
+        asked = [await client.get(f"/api/readings{query}") for query in ("", "?counter=2")]
+        scan = {"text": CARD, "device": "mine", "counter": 2}
+        mine = (await client.post("/api/readings", json=scan)).json()
+    for answer in asked:
+        assert answer.status_code == 200
+        assert "Thị Ngọc" not in answer.text
+    assert mine["counter"] == (0 if who == TECHNICIAN else counter)
+    async with office.through_socket() as client:
+        assert "Thị Ngọc" not in (await client.get("/api/readings?counter=2")).text
+
+
+@pytest.mark.parametrize(
+    ("scan", "path"),
+    [
+        ({"device": "door", "text": CARD}, "device"),
+        ({"device": "", "text": CARD}, "device"),
+        ({"device": "x" * 33, "text": CARD}, "device"),
+        ({"device": "<b>", "text": CARD}, "device"),
+        ({"device": "mine", "text": "9" * 7_090}, "text"),
+    ],
+)
+async def test_a_scan_that_no_scanner_of_a_counter_can_make_is_refused(
+    office: Office, scan: dict[str, str], path: str
+) -> None:
+    async with office.signed_in(counter=2) as client:
+        answer = await client.post("/api/readings", json=scan)
+        kept = (await client.get("/api/readings")).json()["items"]
+    assert (answer.status_code, answer.json()["errors"][0]["path"]) == (422, path)
+    assert kept == []
+
+
+async def test_a_counter_that_cannot_be_is_refused_at_the_door(office: Office) -> None:
+    form = {"user": CLERK[0], "pin": CLERK[1]}
+    async with office.browser() as client:
+        for counter in ("100", "-1", "x"):
+            answer = await client.post("/login", data=form | {"counter": counter})
+            assert (answer.status_code, answer.json()["code"]) == (422, "field-invalid")
+        page = await client.post(
+            "/login", data=form | {"counter": "x"}, headers={"accept": "text/html"}
+        )
+        assert "Quầy số phải từ 1 đến 99" in page.text
+        assert (await client.post("/login", data=form | {"counter": "0"})).status_code == 303
+        assert (await client.get("/api/session")).json()["counter"] is None
 
 
 async def test_a_counter_left_alone_locks_itself(office: Office) -> None:
@@ -315,8 +453,8 @@ async def test_users_are_looked_after_through_the_socket(office: Office) -> None
             assert (await client.get("/api/status")).status_code == 401
             assert (await wrong(client, "hoa.tt")).status_code == 401
         listed = (await socket.get("/api/users")).json()["items"]
-    assert [user["name"] for user in listed] == ["hoa.tt", "lan.nt", "minh.tv"]
-    assert listed[0]["active"] is False
+    assert [user["name"] for user in listed] == ["duc.lv", "hoa.tt", "lan.nt", "minh.tv"]
+    assert listed[1]["active"] is False
     assert "pin" not in listed[0]
 
 
