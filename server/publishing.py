@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
@@ -32,6 +33,7 @@ from server.context import ServerContext
 from server.desk import Desk, Saying
 from server.store.tables import PROVINCE, publication
 from wire.event import body_of, format_time
+from wire.foreign import read_json
 from wire.ijson import nfc
 from wire.problems import FieldError, Malformed, Refusal
 from wire.texts import Text
@@ -70,8 +72,8 @@ def judge(kind: str, body: bytes) -> tuple[Saying, Struct]:
     if kind not in DESK_BODIES or kind in OWN_KINDS:
         raise Refusal("type-unknown", Text(vi=f"Loại: {kind}", en=f"Kind: {kind}"))
     try:
-        value = nfc(msgspec.json.decode(body))
-    except msgspec.DecodeError as error:
+        value: Any = nfc(read_json(body, object))
+    except Malformed as error:
         raise Refusal("not-json", str(error)) from error
     errors: list[FieldError] = []
     reading.read(value, reading.info_of(DESK_BODIES[kind]), "body", errors)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import msgspec
 from msgspec import Meta, Struct
 
 from server.judging import DETAIL_CHARS_MAX, Judged, judge_all
@@ -17,6 +16,7 @@ from server.sessions import Session
 from wire import block, digests, message, plaintext, short_plaintext
 from wire.codec import inflate
 from wire.digests import DayRow
+from wire.foreign import read_json
 from wire.keys import VerifyKey
 from wire.limits import REPORT_PLAIN_BYTES_MAX
 from wire.message import Envelope
@@ -143,8 +143,8 @@ def _report(up: Up, remarks: list[Problem]) -> Report | None:
         return None
     try:
         raw = inflate(up.report, 1, REPORT_PLAIN_BYTES_MAX)
-        facts = msgspec.json.decode(raw, type=ReportFacts)
-    except (Malformed, msgspec.DecodeError, UnicodeDecodeError) as error:
+        facts = read_json(raw, ReportFacts)
+    except Malformed as error:
         remarks.append(_remark("report", error))
         return None
     if facts.journal != up.journal.hex():

@@ -27,6 +27,10 @@ EVENT_DEPTH_MAX = 16
 EVENT_NUMBER_DIGITS_MAX = 15
 """Significant digits of a number that is no integer: what survives a trip through a double."""
 
+FOREIGN_DEPTH_MAX = 32
+"""Nesting of JSON that is no event: problem documents have 3 levels and sync reports 4, and no
+recursive reader of it, here or later, runs out of stack."""
+
 # --- blocks of events (section 4.3) ------------------------------------------------------------
 
 EVENTS_PLAIN_BYTES_MAX = 4 << 20

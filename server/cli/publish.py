@@ -14,7 +14,8 @@ from server.cli.opening import Context, run
 from server.context import ServerContext
 from server.publishing import Refused
 from server.publishing import publish as say
-from wire.problems import Refusal
+from wire.foreign import read_json
+from wire.problems import Malformed, Refusal
 
 
 class Item(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,8 +55,8 @@ def _items(speech: Speech, lines: list[tuple[int, bytes]]) -> list[tuple[str, by
     items, unread = [], {}
     for place, (_, line) in enumerate(lines):
         try:
-            item = msgspec.json.decode(line, type=Item)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            item = read_json(line, Item)
+        except Malformed as error:
             unread[place] = Refusal("not-json", str(error))
         else:
             items.append((item.kind, bytes(item.body)))

@@ -18,6 +18,8 @@ from wire.keys import SealingKey, SigningKey
 from wire.plaintext import Down
 
 CAPTIVE = ("captive-portal", "captive-portal")
+POISONED = (b'{"code":"\xff"}', b'{"x":' + b"[" * 16_000)
+"""Problem documents that make a careless reader fall."""
 HTML = b"<html><body>Welcome! Please sign in.</body></html>"
 
 
@@ -188,6 +190,17 @@ async def test_a_response_that_is_no_message(
     office: Office, line: Loopback, response: bytes, code: str, shown: str
 ) -> None:
     line.always = response
+    await refused_then_well(office, code, shown)
+
+
+@pytest.mark.parametrize("body", POISONED, ids=["no UTF-8", "too deep"])
+@pytest.mark.parametrize(
+    ("status", "code", "shown"), [("401 No", *CAPTIVE), ("500 Oh", "server-error", "online")]
+)
+async def test_a_poisoned_problem_document(
+    office: Office, line: Loopback, body: bytes, status: str, code: str, shown: str
+) -> None:
+    line.always = http(status, body, content_type="application/problem+json")
     await refused_then_well(office, code, shown)
 
 
