@@ -332,6 +332,26 @@ async def test_desk_events_that_cannot_be_read_do_not_spoil_the_receipt(office: 
     assert rows == [("event-malformed", "frame")]
 
 
+async def test_a_remark_on_a_message_is_gone_with_the_next_answer(office: Office) -> None:
+    def remarks(*problems: plaintext.Problem) -> Callable[[Down], Down]:
+        return lambda down: msgspec.structs.replace(down, problems=problems)
+
+    async def noted() -> list[tuple[int, str]]:
+        query = "SELECT seq, code FROM problem ORDER BY seq"
+        return await office.journal.read(lambda conn: conn.execute(query).fetchall())
+
+    said = [plaintext.Problem(0, "office-differs", ""), plaintext.Problem(1, "field-invalid", "")]
+    office.province.change = remarks(*said)
+    await office.record(1)
+    office.start()
+    await office.until_delivered()
+    assert await noted() == [(0, "office-differs"), (1, "field-invalid")]
+    office.province.change = remarks()
+    await office.record(1)
+    await office.until_delivered()
+    assert await noted() == [(1, "field-invalid")]
+
+
 async def test_retry_after_is_handed_on_and_a_date_is_left_aside(
     office: Office, line: Loopback
 ) -> None:
