@@ -1,6 +1,7 @@
 """The exchange: one message of a device, one transaction, one answer (docs/protocol.md section 5).
 
-- known sender, rate, signature, receiver key, opening, shape, content: before the transaction;
+- known sender, rate, signature, receiver key, opening, shape, revocation, content: before the
+  transaction;
   a short message (section 4.2) is known by its session, and opening it is its signature
 - one transaction: lock the device and its journal, judge the turn, compare what is held, append
   what is new, project it, read what the device lacks; commit
@@ -37,7 +38,14 @@ from server.first_contact import Contact, meet_journal
 from server.judging import Judged
 from server.places import Place
 from server.reply import Answer, seal, seal_in_session
-from server.request import Request, open_in_session, open_request, parse, parse_in_session
+from server.request import (
+    Request,
+    open_in_session,
+    open_request,
+    parse,
+    parse_in_session,
+    read_contents,
+)
 from server.store.tables import device as device_table
 from wire import turns
 from wire.chain import Head
@@ -87,6 +95,8 @@ async def exchange(body: bytes, ctx: ServerContext, address: str = "") -> bytes:
         sender = await readmission.readmit(ctx, envelope, now_ms)
     key = VerifyKey(sender.device_key)
     request = await asyncio.to_thread(open_request, body, envelope, key, ctx.keys)
+    if sender.state != "revoked":
+        request = await asyncio.to_thread(read_contents, request, key)
     async with ctx.store.write() as conn:
         answer = await _answer(conn, ctx, request, sender.device_id, now_ms)
     return await asyncio.to_thread(seal, answer, sender.sealing_key, ctx.keys, request.up.codecs)
@@ -103,6 +113,7 @@ async def _exchange_in_session(body: bytes, ctx: ServerContext, address: str) ->
         raise
     ctx.senders.take(session.device_id + address.encode(), now_ms)
     request = await asyncio.to_thread(open_in_session, body, envelope, session)
+    request = await asyncio.to_thread(read_contents, request)
     async with ctx.store.write() as conn:
         answer = await _answer(conn, ctx, request, session.device_id, now_ms)
     codecs, iv = request.up.codecs, ctx.random_bytes(IV_BYTES)
@@ -136,6 +147,8 @@ async def _answer(
     named = await naming.held(conn, contact.place, request.judged, contact.fresh)
     contact = await _take_in(this, contact, naming.PROBLEMS_MAX - len(named))
     contact = contact.naming(named)
+    if turn.current and contact.verdict == "ok" and contact.place is not None:
+        await places.keep_statement(conn, contact.place, request.head)
     values: dict[str, object] = {"turns": turns.encode_state(turn.state)}
     if turn.current:
         head = request.up.head

@@ -134,6 +134,15 @@ async def open_journal(
     )
 
 
+async def keep_statement(conn: AsyncConnection, place: Place, statement: bytes | None) -> None:
+    """Keep the device's newest statement of this journal's head: it proves who wrote (section 11).
+
+    None keeps the one that is there.
+    """
+    if statement is not None:
+        await conn.execute(journal.update().where(place.row).values(head_statement=statement))
+
+
 async def hash_at(conn: AsyncConnection, place: Place, seq: int) -> bytes | None:
     """Return hash(seq) of a journal, None when that is not held."""
     if seq == place.head.seq:

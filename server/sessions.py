@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.keys import ServerKeys
-from server.store.tables import session
+from server.store.tables import device, session
 from wire.limits import SESSION_REQUESTS_MAX, SESSION_S_MAX
 from wire.plaintext import Up
 from wire.problems import Refusal
@@ -45,8 +45,12 @@ class Session(Struct, frozen=True, kw_only=True):
 
 async def find(conn: AsyncConnection, kid: bytes, keys: ServerKeys, now_ms: int) -> Session:
     """Return the session that a short message names. Raises Refusal session-unknown."""
-    row = (await conn.execute(select(session).where(session.c.kid == kid))).first()
-    if row is None or row.expires_ms <= now_ms:
+    owner = (device.c.office_id == session.c.office_id) & (
+        device.c.device_id == session.c.device_id
+    )
+    query = select(session, device.c.state).join(device, owner).where(session.c.kid == kid)
+    row = (await conn.execute(query)).first()
+    if row is None or row.expires_ms <= now_ms or row.state == "revoked":
         raise Refusal("session-unknown")
     bound = _bound(row.office_id, row.device_id, kid)
     try:

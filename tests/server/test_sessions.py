@@ -116,6 +116,19 @@ async def test_a_short_message_repeated_changes_nothing(
     assert await held(ctx) == device.events
 
 
+async def test_a_revoked_device_is_told_so_before_anything_is_opened(
+    ctx: ServerContext, device: Device, talk: Talk
+) -> None:
+    await talk.begin()
+    request = bytearray(talk.seal(device.up(box=None)))
+    request[-1] ^= 1
+    with pytest.raises(Refusal, match="message-malformed"):
+        await exchange(bytes(request), ctx)
+    await revoke(ctx, device.device_id)
+    with pytest.raises(Refusal, match="session-unknown"):
+        await exchange(bytes(request), ctx)
+
+
 async def test_a_message_without_an_offer_opens_none(ctx: ServerContext, device: Device) -> None:
     assert (await device.sync()).session is None
     assert await count(ctx) == 0
