@@ -101,6 +101,18 @@ async def journals_of(conn: AsyncConnection, office_id: bytes, device_id: bytes)
     return [place for place in places if place is not None]
 
 
+async def first_journal(conn: AsyncConnection, office_id: bytes, device_id: bytes) -> bytes:
+    """Return the id of the journal that a device enrolled with."""
+    found = await conn.execute(
+        select(journal.c.journal_id)
+        .where(journal.c.office_id == office_id, journal.c.device_id == device_id)
+        .order_by(journal.c.journal_no)
+        .limit(1)
+    )
+    journal_id: bytes = found.scalar_one()
+    return journal_id
+
+
 async def open_journal(
     conn: AsyncConnection, office_id: bytes, device_id: bytes, journal_id: bytes, now_ms: int
 ) -> Place:
