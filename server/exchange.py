@@ -96,7 +96,7 @@ async def exchange(body: bytes, ctx: ServerContext, address: str = "") -> bytes:
     key = VerifyKey(sender.device_key)
     request = await asyncio.to_thread(open_request, body, envelope, key, ctx.keys)
     if sender.state != "revoked":
-        request = await asyncio.to_thread(read_contents, request, key)
+        request = await asyncio.to_thread(read_contents, request, sender.device_key)
     async with ctx.store.write() as conn:
         answer = await _answer(conn, ctx, request, sender.device_id, now_ms)
     return await asyncio.to_thread(seal, answer, sender.sealing_key, ctx.keys, request.up.codecs)
@@ -113,7 +113,7 @@ async def _exchange_in_session(body: bytes, ctx: ServerContext, address: str) ->
         raise
     ctx.senders.take(session.device_id + address.encode(), now_ms)
     request = await asyncio.to_thread(open_in_session, body, envelope, session)
-    request = await asyncio.to_thread(read_contents, request)
+    request = await asyncio.to_thread(read_contents, request, session.device_key)
     async with ctx.store.write() as conn:
         answer = await _answer(conn, ctx, request, session.device_id, now_ms)
     codecs, iv = request.up.codecs, ctx.random_bytes(IV_BYTES)

@@ -126,8 +126,8 @@ def open_in_session(body: bytes, envelope: ShortEnvelope, session: Session) -> R
     return Request(hash=message.request_hash(body), up=up, session=session)
 
 
-def read_contents(opened: Request, sender: VerifyKey | None = None) -> Request:
-    """Inflate and judge what an opened message carries; `sender` signed a full one.
+def read_contents(opened: Request, device_key: bytes) -> Request:
+    """Inflate and judge what an opened message of the device with this public key carries.
 
     Raises Refusal: codec-unknown, message-malformed, too-large.
     """
@@ -144,17 +144,17 @@ def read_contents(opened: Request, sender: VerifyKey | None = None) -> Request:
         judged=judge_all(chained),
         report=_report(up, remarks),
         days=_days(up, remarks),
-        head=_head(up, sender, remarks),
+        head=_head(up, device_key, remarks),
         remarks=tuple(remarks),
     )
 
 
-def _head(up: Up, sender: VerifyKey | None, remarks: list[Problem]) -> bytes | None:
+def _head(up: Up, device_key: bytes, remarks: list[Problem]) -> bytes | None:
     """Return the statement of the head; one that does not hold is a problem, never a refusal."""
-    if up.statement is None or sender is None:
+    if up.statement is None:
         return None
     try:
-        said = statements.verify(up.statement, HeadStatement, sender)
+        said = statements.verify(up.statement, HeadStatement, VerifyKey(device_key))
     except (Malformed, Refusal) as error:
         reason = error.reason if isinstance(error, Malformed) else error.code
         remarks.append(_remark("statement", reason))

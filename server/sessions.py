@@ -33,6 +33,7 @@ class Session(Struct, frozen=True, kw_only=True):
     office_id: bytes
     kid: bytes
     device_id: bytes
+    device_key: bytes
     keys: SessionKeys
     standing: Standing
     expires_ms: int
@@ -48,7 +49,11 @@ async def find(conn: AsyncConnection, kid: bytes, keys: ServerKeys, now_ms: int)
     owner = (device.c.office_id == session.c.office_id) & (
         device.c.device_id == session.c.device_id
     )
-    query = select(session, device.c.state).join(device, owner).where(session.c.kid == kid)
+    query = (
+        select(session, device.c.state, device.c.device_key)
+        .join(device, owner)
+        .where(session.c.kid == kid)
+    )
     row = (await conn.execute(query)).first()
     if row is None or row.expires_ms <= now_ms or row.state == "revoked":
         raise Refusal("session-unknown")
@@ -61,6 +66,7 @@ async def find(conn: AsyncConnection, kid: bytes, keys: ServerKeys, now_ms: int)
         office_id=row.office_id,
         kid=kid,
         device_id=row.device_id,
+        device_key=row.device_key,
         keys=SessionKeys(secret),
         standing=Standing(row.office_said, row.journal_id, row.desk_id, row.boot),
         expires_ms=row.expires_ms,
