@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-import msgspec
 from msgspec import Struct
 
+from wire.foreign import read_json
 from wire.limits import MESSAGE_BYTES_MAX
 from wire.message import MEDIA_TYPE
-from wire.problems import CATALOGUE, Refusal
+from wire.problems import CATALOGUE, Malformed, Refusal
 
 ANSWER_S_MAX = 30
 """A slow satellite line answers within this; longer is no line."""
@@ -132,8 +132,8 @@ def _read(answer: Answer, wanted: str) -> bytes:
     if answer.media_type != PROBLEM_TYPE:
         raise Refusal("server-error" if answer.status >= 500 else "captive-portal")
     try:
-        problem = msgspec.json.decode(answer.body, type=_Problem)
-    except msgspec.DecodeError as error:
+        problem = read_json(answer.body, _Problem)
+    except Malformed as error:
         raise Refusal("server-error") from error
     code = problem.code if problem.code in CATALOGUE else "server-error"
     if answer.status in (429, 503) and answer.retry_after_s is not None:

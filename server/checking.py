@@ -1,7 +1,8 @@
 """Check what the province holds: every event against its hash, every hash against the next.
 
 The same for the desk journals. A chain that holds proves that nothing was lost, changed or put in
-between since it was acknowledged; the head is what the receipts say.
+between since it was acknowledged; the head is what the receipts say. The newest head that a device
+signed must stand in its chain at that place: it proves who wrote what is held.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ from sqlalchemy import Row, Select, null, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.context import ServerContext
-from server.store.tables import desk_event, desk_journal, event, journal, office
+from server.store.tables import desk_event, desk_journal, device, event, journal, office
+from wire import statements
 from wire.chain import Head, event_digest, genesis, link
-from wire.keys import key_id
+from wire.keys import VerifyKey, key_id
+from wire.problems import Malformed, Refusal
+from wire.statements import HeadStatement
 
 CHUNK_EVENTS: Final = 2_000
 
@@ -24,7 +28,7 @@ CHUNK_EVENTS: Final = 2_000
 class Damage(Struct, frozen=True, kw_only=True):
     """The first place where a journal is not what it should be.
 
-    `what`: missing | hash-wrong | head-wrong. `side`: office | desk.
+    `what`: missing | hash-wrong | head-wrong | statement-wrong. `side`: office | desk.
     """
 
     office: str
@@ -35,16 +39,20 @@ class Damage(Struct, frozen=True, kw_only=True):
 
 
 class Checked(Struct, frozen=True, kw_only=True):
-    """What a check looked at and found."""
+    """What a check looked at and found; `signed` journals have a head their device signed."""
 
     ok: bool
     journals: int
+    signed: int
     events: int
     damaged: tuple[Damage, ...]
 
 
 class _Chain(Struct, frozen=True, kw_only=True):
-    """One journal of either side: where it starts, where it should end, its rows."""
+    """One journal of either side: where it starts, where it should end, its rows.
+
+    `statement`: the newest head that the device whose public key is `writer` signed, if any.
+    """
 
     office: str
     side: str
@@ -52,6 +60,8 @@ class _Chain(Struct, frozen=True, kw_only=True):
     start: Head
     end: Head
     rows: Select[Any]
+    statement: bytes | None = None
+    writer: bytes = b""
 
 
 async def verify(ctx: ServerContext) -> Checked:
@@ -66,7 +76,13 @@ async def verify(ctx: ServerContext) -> Checked:
         events += chain.end.seq if found is None else found.seq
         if found is not None:
             damaged.append(found)
-    return Checked(ok=not damaged, journals=len(chains), events=events, damaged=tuple(damaged))
+    return Checked(
+        ok=not damaged,
+        journals=len(chains),
+        signed=sum(chain.statement is not None for chain in chains),
+        events=events,
+        damaged=tuple(damaged),
+    )
 
 
 async def _check(conn: AsyncConnection, chain: _Chain) -> Damage | None:
@@ -88,7 +104,29 @@ async def _check(conn: AsyncConnection, chain: _Chain) -> Damage | None:
             if wrong is not None:
                 return _damage(chain, head.seq + 1, wrong)
             head = Head(row.seq, row.hash)
-    return None if head.hash == chain.end.hash else _damage(chain, head.seq, "head-wrong")
+    if head.hash != chain.end.hash:
+        return _damage(chain, head.seq, "head-wrong")
+    return await _check_statement(conn, chain)
+
+
+async def _check_statement(conn: AsyncConnection, chain: _Chain) -> Damage | None:
+    """Compare the head the device signed with the chain; of what is not held yet it says nothing.
+
+    Its place is the end of the chain when it cannot be read.
+    """
+    if chain.statement is None:
+        return None
+    try:
+        said = statements.verify(chain.statement, HeadStatement, VerifyKey(chain.writer))
+    except (Malformed, Refusal):
+        return _damage(chain, chain.end.seq, "statement-wrong")
+    if said.seq > chain.end.seq and said.journal == chain.journal_id:
+        return None
+    found = await conn.execute(chain.rows.where(chain.rows.selected_columns.seq == said.seq))
+    row = found.first()
+    held = chain.start.hash if row is None else row.hash
+    agrees = (said.journal, said.hash) == (chain.journal_id, held)
+    return None if agrees else _damage(chain, said.seq, "statement-wrong")
 
 
 def _wrong(head: Head, row: Row[Any]) -> str | None:
@@ -107,8 +145,13 @@ def _damage(chain: _Chain, seq: int, what: str) -> Damage:
 
 async def _office_chains(conn: AsyncConnection) -> list[_Chain]:
     rows = await conn.execute(
-        select(journal, office.c.code)
+        select(journal, office.c.code, device.c.device_key)
         .outerjoin(office, office.c.office_id == journal.c.office_id)
+        .outerjoin(
+            device,
+            (device.c.office_id == journal.c.office_id)
+            & (device.c.device_id == journal.c.device_id),
+        )
         .order_by(office.c.code, journal.c.journal_no)
     )
     return [
@@ -121,6 +164,8 @@ async def _office_chains(conn: AsyncConnection) -> list[_Chain]:
             rows=select(event.c.seq, event.c.hash, event.c.event, event.c.digest).where(
                 event.c.office_id == row.office_id, event.c.journal_no == row.journal_no
             ),
+            statement=row.head_statement,
+            writer=row.device_key or b"",
         )
         for row in rows
     ]

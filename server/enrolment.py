@@ -255,28 +255,37 @@ async def _ticket(
 
 async def _issued(conn: AsyncConnection, row: Row[tuple[object, ...]]) -> IssuedTicket:
     user = None if row.device_id is None else await devices.find(conn, row.device_id)
+    used_by = None
+    if user is not None:
+        first = await places.first_journal(conn, user.office_id, user.device_id)
+        used_by = (user.device_key, user.sealing_key, first)
     return IssuedTicket(
         ticket_id=row.ticket_id,
         secret_sha256=row.secret_hash,
         expires_ms=row.expires_ms,
-        used_by=None if user is None else (user.device_key, user.sealing_key),
+        used_by=used_by,
     )
 
 
 async def _show_both(ctx: ServerContext, opened: Opened, now_ms: int) -> str:
-    """Tell a person which two devices used one ticket: its paper was seen by somebody else.
+    """Tell a person which two devices used one ticket, each with its journal.
 
-    Return both device10, the first to use it first.
+    Two devices: the paper was seen by somebody else. One with two journals: it was copied, or has
+    lost what it recorded. Return what is shown: the first to use it first, by device10.
     """
+    second, journal = device10(opened.device_id), opened.request.journal
     async with ctx.store.write() as conn:
         row = await _ticket(conn, opened.request.ticket, locked=True)
-        first = device10(row.device_id) if row.device_id is not None else ""
-        both = f"{first}, {device10(opened.device_id)}"
+        first, begun = "", ""
+        if row.device_id is not None:
+            first = device10(row.device_id)
+            begun = (await places.first_journal(conn, row.office_id, row.device_id)).hex()
+        both = f"{first} {begun}, {second} {journal.hex()}"
         await incidents.record(
             conn,
             row.office_id,
             "ticket-used",
-            facts=(row.ticket_id, opened.device_id),
+            facts=(row.ticket_id, opened.device_id, journal),
             detail=both,
             now_ms=now_ms,
             device_id=row.device_id,

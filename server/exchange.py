@@ -1,6 +1,7 @@
 """The exchange: one message of a device, one transaction, one answer (docs/protocol.md section 5).
 
-- known sender, rate, signature, receiver key, opening, shape, content: before the transaction;
+- known sender, rate, signature, receiver key, opening, shape, revocation, content: before the
+  transaction;
   a short message (section 4.2) is known by its session, and opening it is its signature
 - one transaction: lock the device and its journal, judge the turn, compare what is held, append
   what is new, project it, read what the device lacks; commit
@@ -12,9 +13,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server import (
@@ -23,6 +24,7 @@ from server import (
     devices,
     incidents,
     ingest,
+    naming,
     past,
     places,
     readmission,
@@ -33,10 +35,18 @@ from server.context import ServerContext
 from server.desk import Desk, Part
 from server.devices import Device
 from server.first_contact import Contact, meet_journal
+from server.judging import Judged
+from server.places import Place
 from server.reply import Answer, seal, seal_in_session
-from server.request import Request, open_in_session, open_request, parse, parse_in_session
+from server.request import (
+    Request,
+    open_in_session,
+    open_request,
+    parse,
+    parse_in_session,
+    read_contents,
+)
 from server.store.tables import device as device_table
-from server.store.tables import problem as problem_table
 from wire import turns
 from wire.chain import Head
 from wire.codec import CODECS
@@ -50,7 +60,6 @@ from wire.turns import TurnJudgement
 
 IDLE_SPREAD_S = 600  # at most twice an hour, and a province's offices apart from each other
 AT_ONCE_S = 1  # 0 says nothing
-PROBLEMS_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +95,8 @@ async def exchange(body: bytes, ctx: ServerContext, address: str = "") -> bytes:
         sender = await readmission.readmit(ctx, envelope, now_ms)
     key = VerifyKey(sender.device_key)
     request = await asyncio.to_thread(open_request, body, envelope, key, ctx.keys)
+    if sender.state != "revoked":
+        request = await asyncio.to_thread(read_contents, request, sender.device_key)
     async with ctx.store.write() as conn:
         answer = await _answer(conn, ctx, request, sender.device_id, now_ms)
     return await asyncio.to_thread(seal, answer, sender.sealing_key, ctx.keys, request.up.codecs)
@@ -102,6 +113,7 @@ async def _exchange_in_session(body: bytes, ctx: ServerContext, address: str) ->
         raise
     ctx.senders.take(session.device_id + address.encode(), now_ms)
     request = await asyncio.to_thread(open_in_session, body, envelope, session)
+    request = await asyncio.to_thread(read_contents, request, session.device_key)
     async with ctx.store.write() as conn:
         answer = await _answer(conn, ctx, request, session.device_id, now_ms)
     codecs, iv = request.up.codecs, ctx.random_bytes(IV_BYTES)
@@ -132,7 +144,11 @@ async def _answer(
     contact = await meet_journal(conn, device, request, now_ms)
     want_days = await _hear(this, contact) if turn.current else False
     said = await _say(this, contact)
-    contact = await _take_in(this, contact)
+    named = await naming.held(conn, contact.place, request.judged, contact.fresh)
+    contact = await _take_in(this, contact, naming.PROBLEMS_MAX - len(named))
+    contact = contact.naming(named)
+    if turn.current and contact.verdict == "ok" and contact.place is not None:
+        await places.keep_statement(conn, contact.place, request.head)
     values: dict[str, object] = {"turns": turns.encode_state(turn.state)}
     if turn.current:
         head = request.up.head
@@ -227,12 +243,32 @@ async def _say(this: _Exchange, contact: Contact) -> _Said:
     return _Said(each, part if device.state == "active" else desk.guarded(part), record=record)
 
 
-async def _take_in(this: _Exchange, contact: Contact) -> Contact:
-    """Append and project the message's new events; return the contact with the new head."""
+async def _take_in(this: _Exchange, contact: Contact, room: int) -> Contact:
+    """Append and project the message's new events; return the contact with the new head.
+
+    Only as many as have `room` problems, which the answer can still name.
+    """
     fresh = this.request.judged[len(this.request.judged) - contact.fresh :]
-    if contact.place is None or contact.verdict != "ok" or not fresh:
+    if contact.place is None or contact.verdict != "ok":
         return contact
-    conn, place = this.conn, contact.place
+    count = naming.nameable(fresh, ingest.poison_of(fresh), room)
+    while count:
+        fresh = fresh[:count]
+        if count <= room:  # no more problems than events: this is all there can be to it
+            return await _append(this, contact, contact.place, fresh)
+        async with this.conn.begin_nested() as attempt:
+            after = await _append(this, contact, contact.place, fresh)
+            count = naming.nameable(fresh, after.problems, room)
+            if count == len(fresh):
+                return after
+            await attempt.rollback()
+    return contact
+
+
+async def _append(
+    this: _Exchange, contact: Contact, place: Place, fresh: Sequence[Judged]
+) -> Contact:
+    conn = this.conn
     known = await arrival.corrections(
         conn,
         place,
@@ -290,7 +326,7 @@ async def _compose(
         now=this.now_ms,
         codecs=CODECS,
         want_days=want_days,
-        problems=await _problems(this, contact),
+        problems=_problems(this, contact),
         next_after=_next_after(this, contact, want_days=want_days),
     )
     proof = Receipt(
@@ -313,32 +349,15 @@ async def _compose(
     )
 
 
-async def _problems(this: _Exchange, contact: Contact) -> tuple[Problem, ...]:
-    """Return remarks on the message and the stored problems of the events it brought.
-
-    Those of events held before are read from the store: a repeated message names them again.
-    """
-    up, judged = this.request.up, this.request.judged
+def _problems(this: _Exchange, contact: Contact) -> tuple[Problem, ...]:
+    """Return remarks on the message and the problems of the events it brought."""
+    up = this.request.up
     found = list(this.request.remarks)
     if up.office != this.device.office_id:
-        found.append(Problem(0, "ticket-other-office", "office"))
+        found.append(Problem(0, "office-differs", "office"))
     if up.fetch is not None and not past.may_fetch(this.device, up.fetch):
         found.append(Problem(0, "not-yours", "fetch"))
-    found += sorted(set(contact.problems))[:PROBLEMS_MAX]
-    if contact.place is not None and contact.fresh < len(judged):
-        rows = await this.conn.execute(
-            select(problem_table.c.seq, problem_table.c.code, problem_table.c.detail)
-            .where(
-                problem_table.c.office_id == contact.place.office_id,
-                problem_table.c.journal_no == contact.place.journal_no,
-                problem_table.c.seq >= judged[0].chained.seq,
-                problem_table.c.seq < judged[0].chained.seq + len(judged) - contact.fresh,
-            )
-            .order_by(problem_table.c.seq, problem_table.c.code)
-            .limit(PROBLEMS_MAX)
-        )
-        found += [Problem(*row) for row in rows]
-    return tuple(found)
+    return (*found, *sorted(set(contact.problems)))
 
 
 def _next_after(this: _Exchange, contact: Contact, *, want_days: bool) -> int:

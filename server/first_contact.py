@@ -32,7 +32,7 @@ class Contact(Struct, frozen=True, kw_only=True):
 
     `place` is the journal (None: not taken up) and `start` its hash(0); `fresh` is how many of
     the message's last events are new; `have` and `ladder` are those of the verdict, `problems`
-    those of events taken in just now.
+    those of its events that the answer names.
     """
 
     place: Place | None
@@ -52,6 +52,10 @@ class Contact(Struct, frozen=True, kw_only=True):
         """Return the contact once the journal has this head, and the problems found on the way."""
         place = None if self.place is None else msgspec.structs.replace(self.place, head=head)
         return msgspec.structs.replace(self, place=place, problems=tuple(problems))
+
+    def naming(self, problems: Sequence[Problem]) -> Contact:
+        """Return the contact that names these problems too."""
+        return msgspec.structs.replace(self, problems=(*self.problems, *problems))
 
 
 async def meet_journal(

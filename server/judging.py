@@ -16,13 +16,12 @@ from msgspec import Struct
 
 from records.events import UnknownKind, decode_body
 from wire.block import ChainedEvent
-from wire.digests import day_kind_channel
+from wire.digests import day_kind_channel, words
 from wire.event import Event, decode, parse_time
 from wire.ijson import check
 from wire.problems import Malformed, Refusal
 
 DETAIL_CHARS_MAX = 300
-WORD_CHARS_MAX = 80  # of day, kind, channel: they are keys, and a key of 60 KB fits no index
 
 
 class Judged(NamedTuple):
@@ -56,14 +55,14 @@ def judge(chained: ChainedEvent) -> Judged:
         gone = chained.gone
         if gone is None:
             raise ValueError("a chained event has bytes or a gone entry")
-        return Judged(chained, None, None, None, *_words((gone.day, gone.kind, gone.channel)))
+        return Judged(chained, None, None, None, *words(gone.day, gone.kind, gone.channel))
     try:
         check(raw)
         event = decode(raw)
     except Malformed as error:
         code = error.reason if error.reason in ("not-utf8", "not-json") else "event-malformed"
         return _poison(chained, code, str(error))
-    day, kind, channel = _words(day_kind_channel(raw))
+    day, kind, channel = day_kind_channel(raw)
     body: Struct | None = None
     at_ms: int | None = None
     try:
@@ -90,10 +89,5 @@ _SUBJECT = ("field-invalid", "subject: no event of this journal and no id")
 
 
 def _poison(chained: ChainedEvent, code: str, detail: str) -> Judged:
-    day, kind, channel = _words(day_kind_channel(chained.event or b""))
+    day, kind, channel = day_kind_channel(chained.event or b"")
     return Judged(chained, None, None, None, day, kind, channel, code, detail[:DETAIL_CHARS_MAX])
-
-
-def _words(words: tuple[str, str, str]) -> tuple[str, ...]:
-    """Return the words as every database can hold them in a key."""
-    return tuple(word.replace("\x00", "")[:WORD_CHARS_MAX] for word in words)

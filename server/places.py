@@ -101,6 +101,18 @@ async def journals_of(conn: AsyncConnection, office_id: bytes, device_id: bytes)
     return [place for place in places if place is not None]
 
 
+async def first_journal(conn: AsyncConnection, office_id: bytes, device_id: bytes) -> bytes:
+    """Return the id of the journal that a device enrolled with."""
+    found = await conn.execute(
+        select(journal.c.journal_id)
+        .where(journal.c.office_id == office_id, journal.c.device_id == device_id)
+        .order_by(journal.c.journal_no)
+        .limit(1)
+    )
+    journal_id: bytes = found.scalar_one()
+    return journal_id
+
+
 async def open_journal(
     conn: AsyncConnection, office_id: bytes, device_id: bytes, journal_id: bytes, now_ms: int
 ) -> Place:
@@ -132,6 +144,15 @@ async def open_journal(
         head=start,
         projected_seq=0,
     )
+
+
+async def keep_statement(conn: AsyncConnection, place: Place, statement: bytes | None) -> None:
+    """Keep the device's newest statement of this journal's head: it proves who wrote (section 11).
+
+    None keeps the one that is there.
+    """
+    if statement is not None:
+        await conn.execute(journal.update().where(place.row).values(head_statement=statement))
 
 
 async def hash_at(conn: AsyncConnection, place: Place, seq: int) -> bytes | None:

@@ -13,7 +13,6 @@ from datetime import date, timedelta
 from functools import partial
 from typing import NamedTuple
 
-import msgspec
 from msgspec import Struct
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -25,7 +24,9 @@ from server.store.tables import day_tally as day_tally_table
 from server.store.tables import device, journal
 from server.store.tables import report as report_table
 from wire.digests import DayRow, days_digest, decode_days, event_mark
+from wire.foreign import read_json
 from wire.limits import DAY_DIGEST_BYTES, DAYS_COUNTED
+from wire.problems import Malformed
 
 ACTIVE = ("open", "quarantined")
 
@@ -147,13 +148,21 @@ async def _journals(conn: AsyncConnection, office_id: bytes) -> list[_Journal]:
             head_seq=row.head_seq,
             head_hash=row.head_hash,
             said=(row.said_seq, row.said_hash) if row.said_journal == row.journal_id else None,
-            report=None
-            if row.report is None
-            else msgspec.json.decode(row.report, type=ReportFacts),
+            report=_facts(row.report),
             days=None if row.days is None else tuple(decode_days(row.days)),
         )
         for row in rows
     ]
+
+
+def _facts(report: bytes | None) -> ReportFacts | None:
+    """Return what is read of a stored report, None where a former version kept what is none."""
+    if report is None:
+        return None
+    try:
+        return read_json(report, ReportFacts)
+    except Malformed:
+        return None
 
 
 def _heads(item: _Journal) -> HeadPair:

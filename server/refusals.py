@@ -20,6 +20,10 @@ from wire.texts import accept_language
 PROBLEM_TYPE = "application/problem+json"
 BUSY_S = 15  # a database that did not answer now may in this time; spread over twice as long
 
+DEVICE_PATHS = frozenset({"/v1/exchange", "/v1/enrolments", "/v1/province"})
+"""Here answers carry status, Content-Type, Content-Length and Retry-After, nothing else
+(docs/protocol.md section 5): a line that costs by the byte pays for no header nobody reads."""
+
 FRAMES_LOGGED = 5
 
 _log = structlog.get_logger("server")
@@ -28,12 +32,18 @@ AnyRequest = Request[Any, Any, State]
 
 
 def refused(request: AnyRequest, refusal: Refusal) -> Response[bytes]:
-    """Return the problem document of a refusal; `busy` and `rate-limited` say when to come back."""
+    """Return the problem document of a refusal; `busy` and `rate-limited` say when to come back.
+
+    A 401 names no scheme to a device: what it sends proves itself, and no header would help.
+    """
     lang = accept_language(request.headers.get("accept-language"))
     document = refusal.document(lang)
-    headers: dict[str, str] = {"Content-Language": lang}
-    if document.status == 401 and request.url.path.startswith("/v1/"):
-        headers["WWW-Authenticate"] = "Bearer"  # RFC 9110 section 15.5.2
+    path = request.url.path
+    headers: dict[str, str] = {}
+    if path not in DEVICE_PATHS:
+        headers["Content-Language"] = lang
+        if document.status == 401 and path.startswith("/v1/"):
+            headers["WWW-Authenticate"] = "Bearer"  # RFC 9110 section 15.5.2
     if isinstance(refusal, TooOften):
         headers["Retry-After"] = str(refusal.retry_after_s)
     elif document.status == 503:

@@ -1,11 +1,14 @@
 """From the bytes of a message to a request whose every part has been read and judged.
 
 The order of checks is that of docs/protocol.md section 4.1; each step is cheap enough to pay for
-the next. Pure but for the keys it is handed, so it runs beside the event loop.
+the next. Opening comes first and reading the contents apart from it, so that a revoked device is
+told so before anything is inflated. Pure but for the keys it is handed, so it runs beside the
+event loop.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -14,15 +17,17 @@ from msgspec import Meta, Struct
 from server.judging import DETAIL_CHARS_MAX, Judged, judge_all
 from server.keys import ServerKeys
 from server.sessions import Session
-from wire import block, digests, message, plaintext, short_plaintext
+from wire import block, digests, message, plaintext, short_plaintext, statements
 from wire.codec import inflate
 from wire.digests import DayRow
+from wire.foreign import read_json
 from wire.keys import VerifyKey
 from wire.limits import REPORT_PLAIN_BYTES_MAX
 from wire.message import Envelope
 from wire.plaintext import Problem, Up
 from wire.problems import Malformed, Refusal
 from wire.short import ShortEnvelope, parse_short
+from wire.statements import HeadStatement
 
 _Seq = Annotated[int, Meta(ge=0)]
 
@@ -55,16 +60,19 @@ class Report(Struct, frozen=True):
 
 
 class Request(Struct, frozen=True, kw_only=True):
-    """An authentic, opened message. `remarks` are problems of the message itself (seq 0).
+    """An authentic, opened message; as long as its contents are not read it has none.
 
-    `session`: the one it came in, None for a full message.
+    `session`: the one it came in, None for a full message. `judged` are its events, `head` is the
+    device's statement of its head, if it holds. `remarks` are problems of the message itself
+    (seq 0).
     """
 
     hash: bytes
     up: Up
-    judged: list[Judged]
+    judged: Sequence[Judged] = ()
     report: Report | None = None
     days: list[DayRow] | None = None
+    head: bytes | None = None
     remarks: tuple[Problem, ...] = ()
     session: Session | None = None
 
@@ -84,9 +92,9 @@ def malformed(error: Malformed) -> Refusal:
 
 
 def open_request(body: bytes, envelope: Envelope, sender: VerifyKey, keys: ServerKeys) -> Request:
-    """Verify, open and read a message whose sender is known.
+    """Verify and open a message whose sender is known.
 
-    Raises Refusal: signature-wrong, receiver-unknown, codec-unknown, message-malformed, too-large.
+    Raises Refusal: signature-wrong, receiver-unknown, message-malformed, too-large.
     """
     message.verify_full(envelope, sender)
     receiver = keys.opening(envelope.receiver_kid)
@@ -94,7 +102,7 @@ def open_request(body: bytes, envelope: Envelope, sender: VerifyKey, keys: Serve
         up = plaintext.decode_up(message.decrypt_full(envelope, receiver, "up"))
     except Malformed as error:
         raise malformed(error) from error
-    return _read(body, up)
+    return Request(hash=message.request_hash(body), up=up)
 
 
 def parse_in_session(body: bytes) -> ShortEnvelope:
@@ -106,19 +114,24 @@ def parse_in_session(body: bytes) -> ShortEnvelope:
 
 
 def open_in_session(body: bytes, envelope: ShortEnvelope, session: Session) -> Request:
-    """Open and read a short message; that it opens shows who sealed it.
+    """Open a short message; that it opens shows who sealed it.
 
-    Raises Refusal: codec-unknown, message-malformed, too-large.
+    Raises Refusal: message-malformed, too-large.
     """
     try:
         opened = session.keys.open_up(envelope, device_id=session.device_id)
         up = short_plaintext.decode_short_up(opened, session.standing)
     except Malformed as error:
         raise malformed(error) from error
-    return _read(body, up, session)
+    return Request(hash=message.request_hash(body), up=up, session=session)
 
 
-def _read(body: bytes, up: Up, session: Session | None = None) -> Request:
+def read_contents(opened: Request, device_key: bytes) -> Request:
+    """Inflate and judge what an opened message of the device with this public key carries.
+
+    Raises Refusal: codec-unknown, message-malformed, too-large.
+    """
+    up = opened.up
     try:
         chained = block.unpack(up.events) if up.events is not None else []
         if chained:
@@ -126,15 +139,30 @@ def _read(body: bytes, up: Up, session: Session | None = None) -> Request:
     except Malformed as error:
         raise malformed(error) from error
     remarks: list[Problem] = []
-    return Request(
-        hash=message.request_hash(body),
-        up=up,
+    return msgspec.structs.replace(
+        opened,
         judged=judge_all(chained),
         report=_report(up, remarks),
         days=_days(up, remarks),
+        head=_head(up, device_key, remarks),
         remarks=tuple(remarks),
-        session=session,
     )
+
+
+def _head(up: Up, device_key: bytes, remarks: list[Problem]) -> bytes | None:
+    """Return the statement of the head; one that does not hold is a problem, never a refusal."""
+    if up.statement is None:
+        return None
+    try:
+        said = statements.verify(up.statement, HeadStatement, VerifyKey(device_key))
+    except (Malformed, Refusal) as error:
+        reason = error.reason if isinstance(error, Malformed) else error.code
+        remarks.append(_remark("statement", reason))
+        return None
+    if (said.journal, said.seq, said.hash) != (up.journal, *up.head):
+        remarks.append(_remark("statement", "of another head"))
+        return None
+    return up.statement
 
 
 def _report(up: Up, remarks: list[Problem]) -> Report | None:
@@ -143,8 +171,8 @@ def _report(up: Up, remarks: list[Problem]) -> Report | None:
         return None
     try:
         raw = inflate(up.report, 1, REPORT_PLAIN_BYTES_MAX)
-        facts = msgspec.json.decode(raw, type=ReportFacts)
-    except (Malformed, msgspec.DecodeError, UnicodeDecodeError) as error:
+        facts = read_json(raw, ReportFacts)
+    except Malformed as error:
         remarks.append(_remark("report", error))
         return None
     if facts.journal != up.journal.hex():

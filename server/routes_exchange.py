@@ -1,7 +1,7 @@
 """The doors for devices: exchange, enrolment, the province's statement (docs/protocol.md 5, 10).
 
-Answers carry status, Content-Type and Content-Length only. A body is read as it comes and no
-further than its limit.
+Answers, refusals too, carry status, Content-Type and Content-Length only; Retry-After beside them
+when it is too busy. A body is read as it comes and no further than its limit.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ from records.texts import wrong
 from server import desk
 from server.desk import Saying
 from wire.event import body_of
+from wire.foreign import read_json
 from wire.ijson import nfc
 from wire.problems import FieldError, Malformed, Refusal
 from wire.texts import Text
@@ -114,8 +115,8 @@ def judge(kind: str, body: bytes) -> Judged:
     if kind not in PUBLISHED:
         raise _no_kind(kind)
     try:
-        value = nfc(msgspec.json.decode(body))
-    except msgspec.DecodeError as error:
+        value: Any = nfc(read_json(body, object))
+    except Malformed as error:
         raise Refusal("not-json", str(error)) from error
     errors: list[FieldError] = []
     reading.read(value, reading.info_of(DESK_BODIES[kind]), "body", errors)

@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.keys import ServerKeys
-from server.store.tables import session
+from server.store.tables import device, session
 from wire.limits import SESSION_REQUESTS_MAX, SESSION_S_MAX
 from wire.plaintext import Up
 from wire.problems import Refusal
@@ -33,6 +33,7 @@ class Session(Struct, frozen=True, kw_only=True):
     office_id: bytes
     kid: bytes
     device_id: bytes
+    device_key: bytes
     keys: SessionKeys
     standing: Standing
     expires_ms: int
@@ -45,8 +46,16 @@ class Session(Struct, frozen=True, kw_only=True):
 
 async def find(conn: AsyncConnection, kid: bytes, keys: ServerKeys, now_ms: int) -> Session:
     """Return the session that a short message names. Raises Refusal session-unknown."""
-    row = (await conn.execute(select(session).where(session.c.kid == kid))).first()
-    if row is None or row.expires_ms <= now_ms:
+    owner = (device.c.office_id == session.c.office_id) & (
+        device.c.device_id == session.c.device_id
+    )
+    query = (
+        select(session, device.c.state, device.c.device_key)
+        .join(device, owner)
+        .where(session.c.kid == kid)
+    )
+    row = (await conn.execute(query)).first()
+    if row is None or row.expires_ms <= now_ms or row.state == "revoked":
         raise Refusal("session-unknown")
     bound = _bound(row.office_id, row.device_id, kid)
     try:
@@ -57,6 +66,7 @@ async def find(conn: AsyncConnection, kid: bytes, keys: ServerKeys, now_ms: int)
         office_id=row.office_id,
         kid=kid,
         device_id=row.device_id,
+        device_key=row.device_key,
         keys=SessionKeys(secret),
         standing=Standing(row.office_said, row.journal_id, row.desk_id, row.boot),
         expires_ms=row.expires_ms,

@@ -29,7 +29,9 @@ from server.config import Config
 from server.store.tables import device, journal, office
 from server.store.tables import report as report_table
 from wire.event import format_time
+from wire.foreign import read_json
 from wire.keys import device10
+from wire.problems import Malformed
 from wire.texts import Text, load
 
 ACTIVE: Final = ("open", "quarantined")
@@ -87,8 +89,6 @@ STANDINGS: Final[Select[Any]] = (
     .order_by(office.c.code, journal.c.journal_id)
 )
 """Rows for `read`, ordered as `/v1/sync-reports` orders them."""
-
-_report = msgspec.json.Decoder(SyncReport)
 
 
 def read(row: Row[Any], config: Config, now_ms: int) -> Standing:
@@ -160,8 +160,8 @@ def _told(row: Row[Any]) -> SyncReport:
     """
     if row.report is not None:
         try:
-            return replace(_report.decode(row.report), days=UNSET)
-        except msgspec.MsgspecError:
+            return replace(read_json(row.report, SyncReport), days=UNSET)
+        except Malformed:
             pass  # the next lines say what is known without it
     return SyncReport(
         office=row.code,

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from wire import cbor, ijson
-from wire.limits import DAY_DIGEST_BYTES, UINT_MAX
+from wire.limits import DAY_DIGEST_BYTES, DAY_WORD_CHARS_MAX, UINT_MAX
 from wire.problems import Malformed
 
 _DAY_LETTERS = len("2026-11-21")
@@ -121,10 +121,10 @@ _read_any = msgspec.json.Decoder().decode
 
 
 def day_kind_channel(event: bytes) -> tuple[str, str, str]:
-    """Return what an event is counted under: day, kind and `body.channel` as written.
+    """Return what an event is counted under: day, kind and `body.channel` as written, cut short.
 
-    A member that is absent or no text counts as "". Poison counts as three times "", so that
-    nobody has to agree on how to read what breaks the rules of reading.
+    A member that is absent or no text counts as "", a long one as `words` says. Poison counts as
+    three times "", so that nobody has to agree on how to read what breaks the rules of reading.
     """
     try:
         ijson.check(event)
@@ -133,7 +133,19 @@ def day_kind_channel(event: bytes) -> tuple[str, str, str]:
         return "", "", ""
     except msgspec.ValidationError:  # a member of another type: take what is text
         return _texts_of(_read_any(event))
-    return counted.at[:_DAY_LETTERS], counted.kind, counted.body.channel
+    return words(counted.at[:_DAY_LETTERS], counted.kind, counted.body.channel)
+
+
+def words(day: str, kind: str, channel: str) -> tuple[str, str, str]:
+    """Return three words, as an event or a `gone` entry has them, as both sides count them.
+
+    Without U+0000, which no event can hold, and no longer than DAY_WORD_CHARS_MAX characters.
+    """
+    return _word(day), _word(kind), _word(channel)
+
+
+def _word(text: str) -> str:
+    return text.replace("\x00", "")[:DAY_WORD_CHARS_MAX]
 
 
 def _texts_of(tree: dict[str, Any]) -> tuple[str, str, str]:
@@ -143,4 +155,4 @@ def _texts_of(tree: dict[str, Any]) -> tuple[str, str, str]:
         member if isinstance(member, str) else ""
         for member in (tree.get("at"), tree.get("kind"), channel)
     )
-    return day[:_DAY_LETTERS], kind, channel
+    return words(day[:_DAY_LETTERS], kind, channel)

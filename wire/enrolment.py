@@ -58,12 +58,12 @@ class Opened(NamedTuple):
 
 
 class IssuedTicket(Struct, frozen=True):
-    """What the province kept of a ticket; `used_by` are device and sealing key of its user."""
+    """What the province kept of a ticket; `used_by`: its user's device and sealing key, journal."""
 
     ticket_id: bytes
     secret_sha256: bytes
     expires_ms: int
-    used_by: tuple[bytes, bytes] | None = None
+    used_by: tuple[bytes, bytes, bytes] | None = None
 
 
 # --- the device --------------------------------------------------------------------------------
@@ -205,17 +205,20 @@ def open_request(envelope: Envelope, receiver: SealingKey) -> Opened:
 def judge_request(opened: Opened, issued: IssuedTicket, now_ms: int) -> Literal["first", "again"]:
     """Return whether this request uses its ticket for the first time or is the same one again.
 
-    The same keys again get the same device record for ever, also when the ticket has expired.
+    The same keys with the same journal get the same device record for ever, also when the ticket
+    has expired. With another journal they are a copy of the machine, or one that lost what it
+    recorded: a person looks first.
 
     Raises:
-        Refusal: ticket-forged (wrong secret), ticket-used (by other keys), ticket-expired.
+        Refusal: ticket-forged (wrong secret), ticket-used (by other keys or for another journal),
+            ticket-expired.
     """
     request = opened.request
     secret_hash = sha256(request.secret).digest()
     genuine = hmac.compare_digest(secret_hash, issued.secret_sha256)
     if not genuine or request.ticket != issued.ticket_id:
         raise Refusal("ticket-forged")
-    if issued.used_by == (request.device, request.sealing):
+    if issued.used_by == (request.device, request.sealing, request.journal):
         return "again"
     if issued.used_by is not None:
         raise Refusal("ticket-used")

@@ -36,8 +36,9 @@ class Event(Struct, frozen=True, kw_only=True, omit_defaults=True):
     itself. `at` is the device's wall clock as RFC 3339 in whole seconds, `actor` the clerk or
     `device:<name>`. `clock` is None while trusted, else `unsynced` or `suspect`, with `boot`
     (16 hex digits) and `mono` (ms since that boot) beside it. `seen` is the last event about the
-    subject that the author knew, when not the newest of the own journal. `salt` is base64url of
-    8 random bytes, in kinds that are forgotten after a time.
+    subject that the author knew, when not the newest of the own journal. `again` is the id of an
+    own event that this one enters anew (section 6). `salt` is base64url of 8 random bytes, in
+    kinds that are forgotten after a time.
     """
 
     kind: str
@@ -49,6 +50,7 @@ class Event(Struct, frozen=True, kw_only=True, omit_defaults=True):
     boot: str | None = None
     mono: int | None = None
     seen: int | str | None = None
+    again: str | None = None
     body: Raw
     salt: str | None = None
 

@@ -124,7 +124,7 @@ def _judge(event: bytes, again: bytes) -> None:
     if len(bones.translate(None, _WHITE_SPACE)) != len(bones):
         raise Malformed("white-space")
     _judge_numbers(bones)
-    _judge_depth(bones)
+    _judge_depth(bones, EVENT_DEPTH_MAX)
     if bones.count(b":") != _STRING.sub(b'"', again).count(b":"):
         raise Malformed("duplicate-member")  # a reader kept one of the two
     if b"\\u0000" in event.replace(b"\\\\", b""):
@@ -142,10 +142,20 @@ def _judge_numbers(bones: bytes) -> None:
             raise Malformed("number", f"more than {EVENT_NUMBER_DIGITS_MAX} significant digits")
 
 
-def _judge_depth(bones: bytes) -> None:
+def judge_depth(data: bytes, levels_max: int) -> None:
+    """Judge how deep well-formed JSON is nested; the outermost value is a level.
+
+    Raises:
+        Malformed: `depth`.
+    """
+    if data.count(b"{") + data.count(b"[") > levels_max:
+        _judge_depth(_STRING.sub(b'"', data), levels_max)
+
+
+def _judge_depth(bones: bytes, levels_max: int) -> None:
     """Peel the innermost level off, as often as levels are allowed."""
     brackets = bones.translate(_BRACKETS_ALIKE, _NO_BRACKETS)
-    for _ in range(EVENT_DEPTH_MAX):
+    for _ in range(levels_max):
         brackets = brackets.replace(b"[]", b"")
     if brackets:
-        raise Malformed("depth", f"more than {EVENT_DEPTH_MAX} levels")
+        raise Malformed("depth", f"more than {levels_max} levels")

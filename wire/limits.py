@@ -27,6 +27,10 @@ EVENT_DEPTH_MAX = 16
 EVENT_NUMBER_DIGITS_MAX = 15
 """Significant digits of a number that is no integer: what survives a trip through a double."""
 
+FOREIGN_DEPTH_MAX = 32
+"""Nesting of JSON that is no event: problem documents have 3 levels and sync reports 4, and no
+recursive reader of it, here or later, runs out of stack."""
+
 # --- blocks of events (section 4.3) ------------------------------------------------------------
 
 EVENTS_PLAIN_BYTES_MAX = 4 << 20
@@ -107,6 +111,9 @@ REPORT_PAUSE_S_MIN = 15 * 60
 """Short messages carry a sync report at most this often."""
 DAYS_COUNTED = 35
 """Days, counted back from that of `generated_at`, which `days` tells of: a month and a bit."""
+DAY_WORD_CHARS_MAX = 80
+"""Characters of a day, kind or channel that are counted under: honest ones have 35 at most, and a
+word of 60 KB fits no database's index."""
 DAY_DIGEST_BYTES = 8
 """Digest of one row of `days`: a bookkeeping check against accidents, not a proof."""
 

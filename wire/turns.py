@@ -26,7 +26,8 @@ class TurnState(Struct, frozen=True):
     `shown`: the turn last shown. `given`: those handed out since, newest last. `stale_given`:
     those of stale answers, good only together with `was`. `last_was`: the `was` of the incident
     recorded since another turn was shown. `any_once`: after `commune-server restored` the device
-    may show any turn once without an incident.
+    may show any turn once without an incident; a late message, whose turn is known anyway, does
+    not use that up.
     """
 
     shown: bytes = NO_TURN
@@ -99,9 +100,11 @@ def judge(
         return TurnJudgement(after, current=False, incident=False, turn=answer)
     answer = turn_after(turn, request_hash, key)
     given = _newest(accepted.given, answer, TURNS_GIVEN_MAX)
-    after = TurnState(turn, given, accepted.stale_given, accepted.last_was)
-    forgiven = state.any_once or was is None or was == state.last_was
-    return TurnJudgement(after, current=True, incident=not forgiven, turn=answer)
+    restored = was is not None and was != state.last_was
+    any_once = accepted.any_once and not restored
+    after = TurnState(turn, given, accepted.stale_given, accepted.last_was, any_once)
+    incident = restored and not state.any_once
+    return TurnJudgement(after, current=True, incident=incident, turn=answer)
 
 
 def encode_state(state: TurnState) -> bytes:
@@ -138,10 +141,10 @@ def _accept(state: TurnState, turn: bytes, was: bytes | None) -> TurnState | Non
     """Return the state once `turn` is the one last shown, or None if it may not become so."""
     last_was = state.last_was if was is None else was
     if turn == state.shown:
-        return TurnState(turn, state.given, state.stale_given, last_was)
-    if turn in state.given or (was is not None and turn in state.stale_given) or state.any_once:
-        return TurnState(turn, last_was=was)
-    return None
+        return TurnState(turn, state.given, state.stale_given, last_was, state.any_once)
+    if turn in state.given or (was is not None and turn in state.stale_given):
+        return TurnState(turn, last_was=was, any_once=state.any_once)
+    return TurnState(turn, last_was=was) if state.any_once else None
 
 
 def _newest(turns: tuple[bytes, ...], turn: bytes, most: int) -> tuple[bytes, ...]:

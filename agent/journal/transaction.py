@@ -12,6 +12,7 @@ from uuid import UUID
 
 import msgspec
 
+from agent.journal import answering
 from agent.journal.database import Connection
 from agent.journal.identity import Identity
 from agent.journal.projector import DeliveredRow, Entry, Projector
@@ -146,6 +147,7 @@ class Transaction:
         else:
             entry = Entry(pos, marks.office, "office", head.seq, head.hash, event, body)
             self._projector.apply(self.conn, entry)
+            answering.answer(self.conn, marks.office, head.seq, event)
         return place
 
     def append_given_back(self, events: Sequence[ChainedEvent]) -> int:
@@ -301,6 +303,24 @@ class Transaction:
                 detail,
                 self.now_ms,
             ),
+        )
+
+    def set_remarks(self, remarks: Sequence[tuple[str, str]]) -> None:
+        """Replace what the province remarked on former messages (code, detail) by these."""
+        codes = [code for code, _ in remarks]
+        kept = ",".join("?" * len(codes))
+        self.conn.execute(
+            f"DELETE FROM problem WHERE journal = ? AND seq = 0 AND code NOT IN ({kept})",  # noqa: S608 - only question marks
+            (self.marks.office, *codes),
+        )
+        for code, detail in remarks:
+            self.note_problem("office", 0, code, detail)
+
+    def forget_unread_desk(self) -> None:
+        """Forget what was noted of desk events that could not be read and have come now."""
+        self.conn.execute(
+            "DELETE FROM problem WHERE journal = ? AND seq > ?",
+            (self.marks.desk, self.marks.desk_head.seq),
         )
 
     def get_meta(self, key: str) -> Any:

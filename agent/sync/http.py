@@ -31,8 +31,10 @@ from agent.sync.faults import Fault
 from agent.sync.one_write import OneWriteTransport
 from agent.sync.tls import client_context
 from agent.sync.transport import ExchangeError, Reply
+from wire.foreign import read_json
 from wire.limits import MESSAGE_BYTES_MAX
 from wire.message import MEDIA_TYPE
+from wire.problems import Malformed
 
 PROBLEM_TYPE = "application/problem+json"
 PROBLEM_BYTES_MAX = 16 << 10
@@ -273,8 +275,8 @@ def _by_status(status: int, code: str) -> Fault:
 
 def _problem_code(body: bytes) -> str:
     try:
-        return msgspec.json.decode(body, type=Problem).code
-    except msgspec.DecodeError:
+        return read_json(body, Problem).code
+    except Malformed:  # anybody on the line may have written it
         return ""
 
 

@@ -5,7 +5,8 @@
 - A receipt beyond our head, or with another hash, is never delivery: it is shown.
 - Desk events are appended if they lead on from the desk head; else they are asked for again.
 - The turn of an answer that is not `stale` is kept in the same transaction as its effects.
-- `problems` name events the province keeps but could not accept; they block nothing.
+- `problems` name events the province keeps but could not accept; they block nothing, and are
+  shown until an own event answers them. Remarks on a message hold until the next answer.
 """
 
 from __future__ import annotations
@@ -96,9 +97,7 @@ def apply(transaction: Transaction, answer: Answer, load: Load, before: Head) ->
         transaction.set_delivered(judgement.delivered, transaction.now_ms)
     desk_before = transaction.desk_head
     adopt(transaction, answer)
-    for problem in down.problems[:PROBLEMS_MAX]:
-        detail = problem.detail[:DETAIL_CHARACTERS_MAX]
-        transaction.note_problem("office", problem.seq, problem.code, detail)
+    _note_problems(transaction, down)
     store.log_exchange(transaction, load, judgement.fault)
     held = judgement.held or before
     desk_moved = transaction.desk_head != desk_before
@@ -164,6 +163,18 @@ def following(desk: Sequence[ChainedEvent], prev: bytes, head: Head) -> Sequence
     return desk[at + 1 :] if joint == head.hash else ()
 
 
+def _note_problems(transaction: Transaction, down: Down) -> None:
+    """Keep what an answer says of events; what it says of its message (seq 0) replaces the old."""
+    remarks = []
+    for problem in down.problems[:PROBLEMS_MAX]:
+        detail = problem.detail[:DETAIL_CHARACTERS_MAX]
+        if problem.seq:
+            transaction.note_problem("office", problem.seq, problem.code, detail)
+        else:
+            remarks.append((problem.code, detail))
+    transaction.set_remarks(remarks)
+
+
 def _append_desk(transaction: Transaction, answer: Answer) -> None:
     down, identity = answer.down, transaction.identity
     if down.events is None or identity is None or down.desk != identity.desk:
@@ -172,7 +183,10 @@ def _append_desk(transaction: Transaction, answer: Answer) -> None:
         seq = transaction.desk_head.seq + 1
         transaction.note_problem("desk", seq, "event-malformed", answer.desk_broken)
         return
-    transaction.append_desk(following(answer.desk, down.events.prev, transaction.desk_head))
+    fresh = following(answer.desk, down.events.prev, transaction.desk_head)
+    if fresh:
+        transaction.forget_unread_desk()
+        transaction.append_desk(fresh)
 
 
 def _keep(transaction: Transaction, answer: Answer) -> None:

@@ -13,7 +13,7 @@ import sqlcipher3
 from agent.journal.database import Connection
 from agent.journal.identity import Identity
 from agent.journal.projector import DeliveredRow, Entry
-from agent.views import counts, standing, stored, tally
+from agent.views import answering, counts, standing, stored, tally
 from agent.views.dossier_rows import CREATING as DOSSIER_CREATING
 from agent.views.dossier_rows import DossierRows, exists, find
 from agent.views.stored import ReadEvent, StoredEvent
@@ -22,7 +22,7 @@ from agent.views.visit_rows import CREATING as VISIT_CREATING
 from agent.views.visit_rows import ENDING as VISIT_ENDING
 from agent.views.visit_rows import VisitRows
 from agent.views.visit_rows import exists as visit_exists
-from records.desk_events import DossierProgressed, EventRejected, NumbersMapped
+from records.desk_events import DESK_BODIES, DossierProgressed, EventRejected, NumbersMapped
 from records.events import BODIES
 from wire import event as wire_event
 from wire.problems import Malformed, Refusal
@@ -126,6 +126,8 @@ class Views:
         elif kind in VISIT_CREATING:
             self.visits.create(connection, read)
             self._name(connection, read.stored)
+        if read.event.again is not None and kind not in DESK_BODIES:
+            answering.entered_again(connection, read.event.again)
 
     def _received(self, connection: Connection, read: ReadEvent) -> None:
         if self.dossiers.create(connection, read) is None:
@@ -148,6 +150,8 @@ class Views:
             self.visits.end(connection, no, read)
         elif exists(connection, no):
             self._changed(connection, no, read)
+        if read.event.kind not in DESK_BODIES:
+            answering.told_of(connection, no)
 
     def _changed(self, connection: Connection, no: int, read: ReadEvent) -> None:
         before, after = self.dossiers.extend(connection, no, read)

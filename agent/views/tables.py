@@ -52,6 +52,7 @@ TABLES: Final[Mapping[str, str]] = MappingProxyType(
         "standing": """CREATE TABLE standing(
             kind TEXT NOT NULL, key TEXT NOT NULL, pos INTEGER NOT NULL, PRIMARY KEY (kind, key)
           ) STRICT, WITHOUT ROWID""",
+        # Own events that the province sent back, until an own event after that answers them.
         "rejected": """CREATE TABLE rejected(
             pos INTEGER PRIMARY KEY,
             code TEXT NOT NULL, detail TEXT NOT NULL, by_pos INTEGER NOT NULL

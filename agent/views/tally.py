@@ -37,7 +37,7 @@ def _key(connection: Connection, row: DeliveredRow) -> Key:
     gone = connection.execute(
         "SELECT day, kind, channel FROM gone WHERE pos = ?", (row.pos,)
     ).fetchone()
-    return (gone[0], gone[1], gone[2])
+    return digests.words(*gone)
 
 
 def _change(connection: Connection, key: Key, count: int, digest: int) -> None:

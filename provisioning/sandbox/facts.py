@@ -9,6 +9,8 @@ import msgspec
 from msgspec import Struct
 
 from provisioning import durable
+from wire.foreign import read_json
+from wire.problems import Malformed
 
 PLAN_FILE: Final = "sandbox.json"
 OPERATOR: Final = "operator"
@@ -65,8 +67,8 @@ def load(folder: Path) -> Plan | None:
     """Return the plan of an earlier run, None when there was none. Raises PlanDamaged."""
     with contextlib.suppress(FileNotFoundError):
         try:
-            return msgspec.json.decode((folder / PLAN_FILE).read_bytes(), type=Plan)
-        except msgspec.DecodeError as error:
+            return read_json((folder / PLAN_FILE).read_bytes(), Plan)
+        except Malformed as error:
             raise PlanDamaged(f"{folder / PLAN_FILE}: {error}") from error
     return None
 

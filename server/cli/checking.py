@@ -20,7 +20,11 @@ def verify(context: Context, *, as_json: bool) -> None:
     if as_json:
         speech.print_json(found)
     else:
-        speech.tell(speech("verify.looked", journals=found.journals, events=found.events))
+        speech.tell(
+            speech(
+                "verify.looked", journals=found.journals, events=found.events, signed=found.signed
+            )
+        )
         for damage in found.damaged:
             what = speech(f"verify.{damage.what}")
             speech.tell(

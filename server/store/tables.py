@@ -114,6 +114,7 @@ journal = Table(
     _text("leased_until", 10, null=True),  # last day for which it has serials
     _int("opened_ms"),
     _int("received_ms", null=True),
+    _bytes("head_statement", null=True),  # the newest the device signed: it proves who wrote
     UniqueConstraint("office_id", "device_id", "journal_id"),
 )
 

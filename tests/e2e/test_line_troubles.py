@@ -132,6 +132,21 @@ def test_an_old_genuine_answer_is_not_believed_again(between: tuple[World, Inter
 
 
 @pytest.mark.parametrize(
+    "body", [b'{"code":"\xff"}', b'{"x":' + b"[" * 16_000], ids=["no UTF-8", "too deep"]
+)
+def test_a_poisoned_problem_document_is_one_more_portal(
+    between: tuple[World, Interposer], body: bytes
+) -> None:
+    world, interposer = between
+    interposer.answer_with(Answer(401, "application/problem+json", body))
+    world.start_agent()
+    assert_undelivered(world, "captive-portal", "captive-portal")
+    world.server.start()
+    interposer.answer_with(interposer.pass_on)
+    world.sync()
+
+
+@pytest.mark.parametrize(
     "status", [400, 401, 403, 404, 409, 413, 500, 502, 503], ids=lambda status: f"status {status}"
 )
 def test_a_status_code_alone_moves_nothing(between: tuple[World, Interposer], status: int) -> None:

@@ -229,12 +229,13 @@ def test_a_captive_portal_is_no_province(province: RunningProvince, tmp_path: Pa
 
 
 @contextmanager
-def portal() -> Iterator[str]:
+def portal(
+    status: int = 200, media_type: str = "text/html", page: bytes = b"<html>Xin dang nhap</html>"
+) -> Iterator[str]:
     class Portal(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            page = b"<html>Xin dang nhap</html>"
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html")
+            self.send_response(status)
+            self.send_header("Content-Type", media_type)
             self.send_header("Content-Length", str(len(page)))
             self.end_headers()
             self.wfile.write(page)
@@ -248,6 +249,15 @@ def portal() -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
         thread.join(5)
+
+
+@pytest.mark.parametrize("body", [b"{", b'{"code":"\xff"}', b'{"x":' + b"[" * 16_000])
+def test_a_poisoned_problem_document_is_no_answer(body: bytes) -> None:
+    with (
+        portal(401, "application/problem+json", body) as url,
+        pytest.raises(Refusal, match="server-error"),
+    ):
+        ProvinceLine([url]).province()
 
 
 class LostReply:

@@ -11,6 +11,7 @@ import pytest
 from agent.machine import box_of, read_parts
 from provisioning.sandbox.children import STOP_S_MAX, Child, Died
 from provisioning.sandbox.communes import communes
+from provisioning.sandbox.facts import PLAN_FILE, PlanDamaged, load
 from provisioning.sandbox.household import Household, side_by_side
 from provisioning.sandbox.ports import NoPortFree, free_port
 from provisioning.toml_text import quoted, with_value
@@ -42,6 +43,14 @@ def test_one_value_changes_and_the_rest_stays() -> None:
     with pytest.raises(ValueError, match="other"):
         with_value(text, "other", "x")
     assert quoted('a"\n') == '"a\\"\\n"'
+
+
+@pytest.mark.parametrize("kept", [b"{", b'{"code":"\xff"}', b"[" * 20_000])
+def test_a_plan_that_cannot_be_read_is_told(tmp_path: Path, kept: bytes) -> None:
+    assert load(tmp_path) is None
+    (tmp_path / PLAN_FILE).write_bytes(kept)
+    with pytest.raises(PlanDamaged, match=PLAN_FILE):
+        load(tmp_path)
 
 
 def child(tmp_path: Path, script: str, told: list[Died]) -> Child:

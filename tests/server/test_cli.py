@@ -189,6 +189,13 @@ def test_a_line_that_is_nested_without_end_is_no_json(operator: Operator) -> Non
     assert "(not-json)" in done.stderr
 
 
+def test_publishing_a_body_that_cannot_be_read_names_its_line(operator: Operator) -> None:
+    deep = '{"kind":"notice.published","body":{"x":' + "[" * 20_000 + "]" * 20_000 + "}}"
+    done = operator.types("publish", "--all", "-", stdin=deep)
+    assert done.returncode == 1
+    assert "Line 1:" in done.stderr
+
+
 def test_publishing_to_nobody_or_to_an_unknown_office_is_refused(operator: Operator) -> None:
     assert operator.types("publish", "-").returncode == 2
     unknown = operator.types("publish", "--office", "H99.1", "-", stdin=NOTICE)

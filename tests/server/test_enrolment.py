@@ -14,7 +14,7 @@ from server.exchange import exchange
 from server.offices import add_office
 from server.publishing import publish
 from server.rates import TooOften
-from server.store.tables import incident, ticket
+from server.store.tables import incident, journal, ticket
 from tests.server.province import (
     Device,
     FakeClock,
@@ -34,15 +34,17 @@ async def office_id(ctx: ServerContext) -> bytes:
     return await add_office(ctx, "H26.107", "Xã Ứng Hòa")
 
 
-def request_of(ctx: ServerContext, paper: bytes, seed: int) -> tuple[bytes, bytes]:
-    """Return ticket id and enrolment request of a device with keys from `seed`."""
+def request_of(
+    ctx: ServerContext, paper: bytes, seed: int, journal: bytes | None = None
+) -> tuple[bytes, bytes]:
+    """Return ticket id and enrolment request of a device with keys (and journal) from `seed`."""
     rng = Random(seed)
     keys = enrolment.DeviceKeys(
         SigningKey.from_seed(rng.randbytes(32)), SealingKey.from_seed(rng.randbytes(32))
     )
     checked = enrolment.check_ticket(paper, ctx.keys.province, ctx.now_ms())
     request = enrolment.build_request(
-        checked, keys, box=bytes(24), journal=rng.randbytes(16), name="máy"
+        checked, keys, box=bytes(24), journal=journal or rng.randbytes(16), name="máy"
     )
     return checked.ticket.ticket_id, request
 
@@ -93,6 +95,26 @@ async def test_other_keys_on_a_used_ticket_are_refused_and_shown(
     assert row.kind == "ticket-used"
     assert len(row.detail.split(", ")) == 2
     assert refused.value.detail.en == row.detail
+
+
+async def test_the_same_keys_with_another_journal_are_shown_and_not_answered(
+    ctx: ServerContext, office_id: bytes
+) -> None:
+    paper = await issue_ticket(ctx, office_id)
+    ticket_id, request = request_of(ctx, paper, 5)
+    await enrol(ctx, ticket_id, request, "127.0.0.1")
+    _, other = request_of(ctx, paper, 5, journal=b"\x07" * 16)
+    with pytest.raises(Refusal, match="ticket-used"):
+        await enrol(ctx, ticket_id, other, "127.0.0.1")
+    async with ctx.store.read() as conn:
+        row = (await conn.execute(sa.select(incident))).one()
+        journals = (await conn.execute(sa.select(journal.c.journal_id))).scalars().all()
+    assert row.kind == "ticket-used"
+    first, second = row.detail.split(", ")
+    assert first.split()[0] == second.split()[0]
+    assert [first.split()[1], second.split()[1]] == [journals[0].hex(), "07" * 16]
+    assert len(journals) == 1
+    await enrol(ctx, ticket_id, request, "127.0.0.1")
 
 
 async def test_an_expired_ticket_is_refused(

@@ -109,7 +109,7 @@ async def test_another_office_in_the_message_is_a_problem_not_a_refusal(device: 
     device.note()
     down = await device.sync(office=b"\x05" * 16)
     assert (down.verdict, down.receipt) == ("ok", device.head)
-    assert [found.code for found in down.problems] == ["ticket-other-office"]
+    assert [found.code for found in down.problems] == ["office-differs"]
 
 
 async def test_a_second_journal_of_a_device_is_quarantined(

@@ -106,6 +106,16 @@ async def test_the_enrolment_of_a_revoked_device_is_answered_no_more(ctx: Server
         await use_ticket(ctx, await issue_ticket(ctx, office, automatic=True))
 
 
+async def test_a_revoked_device_is_told_so_before_anything_is_inflated(ctx: ServerContext) -> None:
+    device = await new_device(ctx)
+    device.note()
+    await revoke(ctx, device.device_id)
+    unread = EventsBlock(1, device.place(0).hash, 7, b"no frame of any codec")
+    down = await device.sync(events=unread, report=b"no frame either")
+    assert (down.verdict, down.receipt, down.problems) == ("revoked", device.place(0), ())
+    assert down.statement is not None
+
+
 async def test_keys_of_a_device_enrol_no_second_time(ctx: ServerContext) -> None:
     device = await new_device(ctx)
     elsewhere = await add_office(ctx, "H26.108", "Xã Hòa Xá")

@@ -20,6 +20,7 @@ from server.offices import add_office
 from server.rates import Rates
 from tests.server.province import Device, FakeClock, Seen, make_config, new_device, open_province
 from tests.server.test_enrolment import request_of
+from wire.keys import SigningKey
 from wire.limits import MESSAGE_BYTES_MAX
 from wire.message import MEDIA_TYPE
 
@@ -88,6 +89,13 @@ async def test_an_answer_carries_status_type_and_length_only(door: Door, device:
     assert device.open(body, request).receipt == device.head
 
 
+async def test_a_stranger_is_refused_without_a_header_more(door: Door, device: Device) -> None:
+    stranger = replace(device, signing=SigningKey.from_seed(bytes(32)))
+    status, headers, body = await door.post("/v1/exchange", stranger.seal(stranger.up()))
+    assert (status, json.loads(body)["code"]) == (401, "sender-unknown")
+    assert set(headers) == {"content-type", "content-length"}
+
+
 async def test_enrolment_over_the_wire(door: Door, ctx: ServerContext) -> None:
     paper = await issue_ticket(ctx, await add_office(ctx, "H26.107", "Xã Ứng Hòa"))
     ticket_id, request = request_of(ctx, paper, 5)
@@ -131,6 +139,7 @@ async def test_a_bad_request_ends_in_a_problem_document(
     found, headers, answer = await door.post(path, body, kind)
     document = json.loads(answer)
     assert (found, document["status"], document["code"]) == (status, status, code)
+    assert set(headers) == {"content-type", "content-length"}
     assert headers["content-type"] == "application/problem+json"
     assert document["type"] == f"urn:commune:problem:{code}"
     assert document["title"]
@@ -180,6 +189,7 @@ async def test_who_asks_too_often_is_told_when_to_come_back(
         assert (await door.post("/v1/exchange", request))[0] == 200
         status, headers, body = await door.post("/v1/exchange", request)
         assert (status, headers["retry-after"]) == (429, "10")
+        assert set(headers) == {"content-type", "content-length", "retry-after"}
         assert json.loads(body)["code"] == "rate-limited"
 
 

@@ -14,6 +14,7 @@ from tests.server.province import Device, new_device
 from tests.server.readers import Reader, reading
 from wire.codec import compress
 from wire.digests import DayRow, DayTally, day_kind_channel, days_digest, encode_days, event_mark
+from wire.event import Event, body_of, encode
 
 
 @pytest.fixture
@@ -70,6 +71,16 @@ async def test_after_one_sync_both_sides_are_equal(reader: Reader, device: Devic
     (row,) = days_of(device, 5)
     assert (day["day"], day["kind"]) == ("2026-11-21", "office.noted")
     assert day["office"] == day["province"] == {"count": 5, "digest": row.digest.hex()}
+
+
+async def test_long_words_are_counted_alike_on_both_sides(reader: Reader, device: Device) -> None:
+    body = body_of({"channel": "c" * 5_000})
+    device.write(encode(Event(kind="k" * 81, at="2026-11-21T08:00:00+07:00", actor="x", body=body)))
+    await device.sync()
+    await device.sync(first=2, report=report(device, delivered=1))
+    compared = await reader.json("/v1/reconciliation/H26.107")
+    assert compared["equal"] is True
+    assert [day["kind"] for day in compared["days"]] == ["k" * 80]
 
 
 async def test_what_is_still_at_the_office_is_missing(reader: Reader, device: Device) -> None:

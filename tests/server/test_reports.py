@@ -29,9 +29,10 @@ from server.store.tables import report as report_table
 from tests.server.province import NOW_MS, Device, FakeClock, new_device
 from tests.server.readers import Reader, counted, reading
 from tests.server.test_reconcile import days_of, report
-from wire.codec import compress
+from wire.codec import compress, inflate
 from wire.digests import days_digest
 from wire.keys import device10
+from wire.limits import REPORT_PLAIN_BYTES_MAX
 
 PATH = "/v1/sync-reports"
 
@@ -287,6 +288,38 @@ async def test_as_lines_each_is_a_report(reader: Reader, device: Device) -> None
     answer = await reader.http.get(PATH, headers={"Accept": "application/x-ndjson"})
     assert answer.headers["content-type"] == "application/x-ndjson"
     assert json.loads(answer.text)["office"] == "H26.107"
+
+
+POISONED = (b'{"office":"\xff\xfe"}', b'{"x":' + b"[" * 20_000 + b"]" * 20_000 + b"}")
+
+
+@pytest.mark.parametrize("poison", POISONED, ids=["no UTF-8", "too deep"])
+async def test_a_report_nobody_can_read_is_named_and_hides_no_other_office(
+    ctx: ServerContext, reader: Reader, device: Device, poison: bytes
+) -> None:
+    other = await new_device(ctx, seed=3, code="H26.108")
+    await other.sync(report=full_report(other, 0))
+    whole = inflate(full_report(device, 0), 1, REPORT_PLAIN_BYTES_MAX)
+    device.note()
+    down = await device.sync(report=compress(whole[:-1] + b"," + poison[1:], 1, 3))
+    assert down.receipt == device.head
+    assert [(problem.seq, problem.code) for problem in down.problems] == [(0, "field-invalid")]
+    reports = (await reader.json(PATH))["reports"]
+    assert [each["office"] for each in reports] == ["H26.107", "H26.108"]
+    assert (await reader.http.get("/metrics")).status_code == 200
+
+
+@pytest.mark.parametrize("poison", POISONED, ids=["no UTF-8", "too deep"])
+async def test_what_a_former_version_kept_hides_nobody(
+    ctx: ServerContext, reader: Reader, device: Device, poison: bytes
+) -> None:
+    await device.sync(report=full_report(device, 0))
+    async with ctx.store.write() as conn:
+        await conn.execute(report_table.update().values(report=poison))
+    assert (await one(reader))["office"] == "H26.107"
+    assert (await reader.json("/v1/reconciliation/H26.107"))["equal"] is False
+    assert (await reader.json(f"{PATH}/H26.107"))["reports"][0]["days"] is None
+    assert (await reader.http.get("/metrics")).status_code == 200
 
 
 async def test_a_report_of_a_later_version_hides_nobody(

@@ -15,15 +15,16 @@ from server.config import Config
 from server.context import ServerContext
 from server.enrolment import revoke
 from server.exchange import exchange
-from server.store.tables import session
+from server.store.tables import journal, session
 from tests.server.holdings import held
 from tests.server.province import Device, FakeClock, Seen, new_device, open_province
-from wire import short_plaintext
+from wire import short_plaintext, statements
 from wire.limits import SESSION_REQUESTS_MAX, SESSION_S_MAX
 from wire.plaintext import Down, Up
 from wire.problems import Refusal
 from wire.short import SessionKeys, parse_short
 from wire.short_plaintext import Standing
+from wire.statements import HeadStatement
 
 
 @dataclass
@@ -114,6 +115,19 @@ async def test_a_short_message_repeated_changes_nothing(
     again = talk.open(await exchange(request, ctx), request)
     assert (again.turn, again.receipt) == (first.turn, first.receipt)
     assert await held(ctx) == device.events
+
+
+async def test_a_revoked_device_is_told_so_before_anything_is_opened(
+    ctx: ServerContext, device: Device, talk: Talk
+) -> None:
+    await talk.begin()
+    request = bytearray(talk.seal(device.up(box=None)))
+    request[-1] ^= 1
+    with pytest.raises(Refusal, match="message-malformed"):
+        await exchange(bytes(request), ctx)
+    await revoke(ctx, device.device_id)
+    with pytest.raises(Refusal, match="session-unknown"):
+        await exchange(bytes(request), ctx)
 
 
 async def test_a_message_without_an_offer_opens_none(ctx: ServerContext, device: Device) -> None:
@@ -241,3 +255,16 @@ async def test_another_process_serves_the_session(
     finally:
         await other.store.close()
     assert down.receipt == device.head
+
+
+async def test_a_head_signed_in_a_short_message_is_kept_too(
+    ctx: ServerContext, device: Device, talk: Talk
+) -> None:
+    await talk.begin()
+    device.note()
+    head = HeadStatement(device.journal, *device.head)
+    statement = statements.sign(head, device.signing)
+    assert (await talk.sync(statement=statement)).problems == ()
+    async with ctx.store.read() as conn:
+        kept = (await conn.execute(select(journal.c.head_statement))).scalar_one()
+    assert kept == statement

@@ -291,6 +291,12 @@ def _days() -> list[Case]:
         return Case("days", name, about, cbor.encode(value), refused=refused)
 
     odd = b"\n".join((*EVENTS, b"not JSON", b'{"kind":7,"at":"2026-11-22T10:00:00+07:00"}'))
+    poison = b'{"kind":"a.b", "at":"2026-11-22T10:00:00+07:00","actor":"x","body":{}}'
+    long = b"\n".join(
+        b'{"kind":"%b","at":"2026-11-22","body":{"channel":"%b"}}'
+        % (("ế" * kind).encode(), b"c" * channel)
+        for kind, channel in ((79, 80), (80, 81), (81, 5_000), (5_000, 80))
+    )
     return [
         case("three", "three rows", rows),
         case("none", "no row", []),
@@ -302,6 +308,8 @@ def _days() -> list[Case]:
         case("refused-map", "no array", {"day": rows[0]}, "shape"),
         Case("tally", "three", "the days of three events", b"\n".join(EVENTS), NAMES),
         Case("tally", "odd", "poison counts under what can be read of it", odd, NAMES),
+        Case("tally", "poison", "poison counts under three empty texts", poison, NAMES),
+        Case("tally", "long", "words of 80 characters, and longer ones alike there", long, NAMES),
     ]
 
 

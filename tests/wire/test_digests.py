@@ -1,5 +1,6 @@
 """Counting days on both sides, so that a difference names the day."""
 
+import json
 from functools import reduce
 from hashlib import sha256
 
@@ -16,6 +17,7 @@ from wire.digests import (
     decode_days,
     encode_days,
     event_mark,
+    words,
 )
 from wire.problems import Malformed
 
@@ -104,6 +106,14 @@ def test_days_of_another_shape_are_refused(value: cbor.Value, reason: str) -> No
 )
 def test_an_event_is_counted_as_it_is_written(event: str, counted: tuple[str, str, str]) -> None:
     assert day_kind_channel(event.encode()) == counted
+
+
+@pytest.mark.parametrize("at", ["2026-11-21T08:00:00+07:00", None])
+def test_a_long_word_is_counted_under_its_first_80_characters(at: str | None) -> None:
+    event = {"kind": "ế" * 81, "at": at, "body": {"channel": "c" * 5_000}}
+    counted = day_kind_channel(json.dumps(event, separators=(",", ":")).encode())
+    assert counted == ("2026-11-21" if at else "", "ế" * 80, "c" * 80)
+    assert words("d" * 81, "k\0" * 90, "\0") == ("d" * 80, "k" * 80, "")
 
 
 @pytest.mark.parametrize(

@@ -205,7 +205,7 @@ def test_a_key_nobody_could_seal_to_is_refused() -> None:
 
 def test_the_first_request_wins_and_the_same_keys_again_are_the_same_device() -> None:
     assert enrolment.judge_request(opened(), ISSUED, NOW_MS) == "first"
-    used = changed(ISSUED, used_by=(DEVICE.public, DEVICE_SEALING.public))
+    used = changed(ISSUED, used_by=(DEVICE.public, DEVICE_SEALING.public, JOURNAL))
     assert enrolment.judge_request(opened(), used, NOW_MS) == "again"
     assert enrolment.judge_request(opened(), used, NOW_MS + 10**9) == "again"
 
@@ -216,10 +216,18 @@ def test_the_first_request_wins_and_the_same_keys_again_are_the_same_device() ->
         (changed(ISSUED, secret_sha256=bytes(32)), "ticket-forged"),
         (changed(ISSUED, ticket_id=bytes(8)), "ticket-forged"),
         (changed(ISSUED, expires_ms=NOW_MS), "ticket-expired"),
-        (changed(ISSUED, used_by=(STRANGER.public, DEVICE_SEALING.public)), "ticket-used"),
-        (changed(ISSUED, used_by=(DEVICE.public, bytes(1216))), "ticket-used"),
+        (changed(ISSUED, used_by=(STRANGER.public, DEVICE_SEALING.public, JOURNAL)), "ticket-used"),
+        (changed(ISSUED, used_by=(DEVICE.public, bytes(1216), JOURNAL)), "ticket-used"),
+        (changed(ISSUED, used_by=(DEVICE.public, DEVICE_SEALING.public, bytes(16))), "ticket-used"),
     ],
-    ids=["wrong secret", "another ticket", "expired", "another device", "another sealing key"],
+    ids=[
+        "wrong secret",
+        "another ticket",
+        "expired",
+        "another device",
+        "another sealing key",
+        "another journal",
+    ],
 )
 def test_everybody_else_is_refused(issued: IssuedTicket, code: str) -> None:
     assert refused_code(lambda: enrolment.judge_request(opened(), issued, NOW_MS)) == code

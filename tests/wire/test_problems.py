@@ -17,7 +17,7 @@ PROMISED = {
     422: "field-invalid field-missing field-unknown type-unknown procedure-unknown due-required",
     404: "dossier-unknown not-yours",
     409: "state-forbidden channel-suspended room-full key-reused clock-unconfirmed ticket-used"
-    " ticket-other-office session-unknown receiver-unknown codec-unknown",
+    " ticket-other-office office-differs session-unknown receiver-unknown codec-unknown",
     410: "ticket-expired cursor-expired",
     401: "ticket-forged sender-unknown signature-wrong not-signed-in",
     403: "role-forbidden csrf device-revoked origin-foreign",

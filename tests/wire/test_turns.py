@@ -188,6 +188,26 @@ def test_a_restore_of_the_province_forgives_a_was_too() -> None:
     assert not answer.incident
 
 
+def test_late_messages_do_not_use_up_what_a_restore_of_the_province_forgives() -> None:
+    _, stored = a_device_with_memory(5)
+    restored = TurnState(shown=stored[1], given=(stored[2],), any_once=True)
+    late = ask(restored, stored[1], b"late, as the backup knew it")
+    later = ask(late.state, stored[2], b"late too, of a turn given then")
+    device = ask(later.state, stored[5], b"the device itself")
+    assert [each.current for each in (late, later, device)] == [True, True, True]
+    assert not device.incident
+    assert not device.state.any_once
+
+
+def test_a_restored_device_uses_up_what_a_restore_of_the_province_forgives() -> None:
+    _, stored = a_device_with_memory(5)
+    restored = TurnState(shown=stored[1], stale_given=(b"of stale",), any_once=True)
+    taken = ask(restored, b"of stale", b"with was", was=stored[3])
+    assert taken.current
+    assert not taken.incident
+    assert not taken.state.any_once
+
+
 def test_a_device_stores_only_turns_that_were_not_stale() -> None:
     device = ShownTurn().answered(b"turn one", stale=False)
     assert (device.turn, device.was) == (b"turn one", None)

@@ -18,6 +18,8 @@ from wire.keys import SealingKey, SigningKey
 from wire.plaintext import Down
 
 CAPTIVE = ("captive-portal", "captive-portal")
+POISONED = (b'{"code":"\xff"}', b'{"x":' + b"[" * 16_000)
+"""Problem documents that make a careless reader fall."""
 HTML = b"<html><body>Welcome! Please sign in.</body></html>"
 
 
@@ -191,6 +193,17 @@ async def test_a_response_that_is_no_message(
     await refused_then_well(office, code, shown)
 
 
+@pytest.mark.parametrize("body", POISONED, ids=["no UTF-8", "too deep"])
+@pytest.mark.parametrize(
+    ("status", "code", "shown"), [("401 No", *CAPTIVE), ("500 Oh", "server-error", "online")]
+)
+async def test_a_poisoned_problem_document(
+    office: Office, line: Loopback, body: bytes, status: str, code: str, shown: str
+) -> None:
+    line.always = http(status, body, content_type="application/problem+json")
+    await refused_then_well(office, code, shown)
+
+
 async def test_ten_megabytes_are_read_up_to_the_limit_only(office: Office, line: Loopback) -> None:
     written = [0]
 
@@ -317,6 +330,26 @@ async def test_desk_events_that_cannot_be_read_do_not_spoil_the_receipt(office: 
         lambda conn: conn.execute("SELECT code, detail FROM problem").fetchall()
     )
     assert rows == [("event-malformed", "frame")]
+
+
+async def test_a_remark_on_a_message_is_gone_with_the_next_answer(office: Office) -> None:
+    def remarks(*problems: plaintext.Problem) -> Callable[[Down], Down]:
+        return lambda down: msgspec.structs.replace(down, problems=problems)
+
+    async def noted() -> list[tuple[int, str]]:
+        query = "SELECT seq, code FROM problem ORDER BY seq"
+        return await office.journal.read(lambda conn: conn.execute(query).fetchall())
+
+    said = [plaintext.Problem(0, "office-differs", ""), plaintext.Problem(1, "field-invalid", "")]
+    office.province.change = remarks(*said)
+    await office.record(1)
+    office.start()
+    await office.until_delivered()
+    assert await noted() == [(0, "office-differs"), (1, "field-invalid")]
+    office.province.change = remarks()
+    await office.record(1)
+    await office.until_delivered()
+    assert await noted() == [(1, "field-invalid")]
 
 
 async def test_retry_after_is_handed_on_and_a_date_is_left_aside(

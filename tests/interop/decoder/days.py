@@ -6,7 +6,8 @@ import json
 
 from . import cbor_strict, journal
 from .cbor_strict import Value
-from .refused import need, refuse
+from .event import check
+from .refused import Refused, need, refuse
 from .shapes import array, bstr, row, tstr, uint
 
 _DAYS = array(row(tstr, tstr, tstr, uint(), bstr(8)))
@@ -49,14 +50,15 @@ def tally(device_id: bytes, journal_id: bytes, events: list[bytes]) -> bytes:
 
 
 def _classify(event: bytes) -> tuple[bytes, ...]:
-    """Day, kind and channel as far as they can be read; poison often has none."""
+    """Day, kind and channel, at most 80 characters of each; poison has none."""
     try:
-        value = json.loads(event.decode())
-    except (ValueError, RecursionError):
-        value = None
+        check(event)
+    except Refused:
+        return b"", b"", b""
+    value = json.loads(event.decode())
     day, kind = _text(value, "at")[:10], _text(value, "kind")
     channel = _text(value.get("body") if isinstance(value, dict) else None, "channel")
-    return tuple(part.encode(errors="replace") for part in (day, kind, channel))
+    return tuple(part[:80].encode() for part in (day, kind, channel))
 
 
 def _text(value: object, name: str) -> str:

@@ -1,0 +1,18 @@
+"""The newest signed head of each journal
+
+Revision ID: 0006
+Revises: 0005
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0006"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+
+    op.add_column("journal", sa.Column("head_statement", sa.LargeBinary(), nullable=True))
