@@ -26,8 +26,7 @@ def sweep(place: Path, points: Sweep, *, at_least: int) -> None:
         world.start_agent()
         world.sync()
         about = f"{points.call}: {struck} points from {points.first} by {points.step}"
-        feed = assert_exactly_once(world, office.named.values(), about)
-        assert not list(office.unnamed(feed)), f"{about}: doubled"
+        assert_exactly_once(world, office.told, about)
         assert struck >= at_least, f"{about}: the rig is broken"
         print(f"{about}, {office.acknowledged} acknowledged, 0 lost, 0 doubled")
 
