@@ -191,12 +191,12 @@ def test_a_bomb_costs_less_than_64_mb_and_a_second(name: str) -> None:
 
         bomb = {BOMBS[name]}
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        start = time.perf_counter()
+        start = time.process_time()
         try:
             codec.inflate(bomb, 0, 4 << 20)
         except Malformed as malformed:
             reason = malformed.reason
-        seconds = time.perf_counter() - start
+        seconds = time.process_time() - start
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
         print(reason, seconds, grown)
     """

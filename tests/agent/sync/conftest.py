@@ -84,6 +84,29 @@ class Shown(list[Show]):
                 self._news.clear()
 
 
+class Looks:
+    """The connects by which the syncer looks at the line, and whether each stood."""
+
+    def __init__(self) -> None:
+        self.found: list[bool] = []
+        self._news = asyncio.Event()
+
+    async def look(self, host: str, port: int) -> bool:
+        """Connect as the daemon does, and remember what came of it."""
+        stood = await connects(host, port)
+        self.found.append(stood)
+        self._news.set()
+        return stood
+
+    async def until(self, *, up: bool, times: int = 1) -> None:
+        """Wait until the line was found so, as often, from now on."""
+        before = len(self.found)
+        async with asyncio.timeout(30):
+            while self.found[before:].count(up) < times:
+                await self._news.wait()
+                self._news.clear()
+
+
 class Office:
     """One commune office: journal, syncer, and what the status shows."""
 
@@ -91,6 +114,7 @@ class Office:
         self.journal, self.province, self.line = journal, province, line
         self.shown = Shown()
         self.url = line.url
+        self.looks = Looks()
         self.delays = QuickDelays()
         self.patience = QUICK
         self.reporter: Reporter | None = None
@@ -112,7 +136,7 @@ class Office:
             clock=TestClock(),
             random=Random(1),
             show=self.shown.add,
-            connect=partial(connects, *transport.address),
+            connect=partial(self.looks.look, *transport.address),
             fresh_bytes=secrets.token_bytes,
             reporter=self.reporter,
             delays=self.delays,
