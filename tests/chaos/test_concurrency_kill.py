@@ -51,7 +51,7 @@ def look(world: World, seed: int, *, rounds: int, count: int) -> None:
     assert acknowledged >= rounds, f"{acknowledged} acknowledged: the rig is broken"
     world.start_server()
     world.start_agent()
-    world.sync()
+    world.sync(300)
     assert_exactly_once(world, told, f"seed {seed}")
     print(
         f"{rounds} kills under {PRODUCERS} producers, {struck} at work, seed {seed}: "
