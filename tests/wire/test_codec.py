@@ -100,6 +100,15 @@ def test_a_dictionary_id_of_zero_is_refused_as_well() -> None:
     assert reason(bytes(frame), 0) == "frame-dictionary-id"
 
 
+@pytest.mark.parametrize(
+    ("descriptor", "rest"),
+    [(0b0000_1000, bytes(9)), (0b1110_0000, b"\x01")],
+    ids=["a reserved bit", "a size cut short"],
+)
+def test_a_header_that_cannot_be_read_is_refused(descriptor: int, rest: bytes) -> None:
+    assert reason(b"\x28\xb5\x2f\xfd" + bytes([descriptor]) + rest) == "frame"
+
+
 def test_a_window_beyond_4_mib_is_refused() -> None:
     parameters = zstandard.ZstdCompressionParameters(
         window_log=23, write_content_size=True, write_dict_id=False
