@@ -37,12 +37,13 @@ class Interposer:
     """An HTTP server between agent and province that passes on, or answers in its place.
 
     `answer_with` decides what every POST gets from now on, `answer_once` what the next one gets
-    while all later ones wait. `recorded` holds each genuine answer that passed, `bodies` every
-    request, oldest first. A context manager.
+    while all later ones wait. `recorded` holds each genuine answer that passed, `genuine` it with
+    its request, `bodies` every request, oldest first. A context manager.
     """
 
     def __init__(self, server_port: int) -> None:
         self.recorded: list[Answer] = []
+        self.genuine: list[tuple[bytes, Answer]] = []
         self.bodies: list[bytes] = []
         self.asked = threading.Event()
         self._released = threading.Event()
@@ -134,6 +135,7 @@ class Interposer:
         finally:
             connection.close()
         self.recorded.append(answer)
+        self.genuine.append((body, answer))
         return answer
 
 

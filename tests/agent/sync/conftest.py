@@ -15,6 +15,7 @@ import pytest
 
 from agent.clock import ClockState
 from agent.journal import Journal, NoViews, Transaction
+from agent.keys import Enrolment
 from agent.sync.faults import Fault
 from agent.sync.http import HttpTransport, Patience
 from agent.sync.probe import connects
@@ -107,13 +108,12 @@ class Looks:
                 self._news.clear()
 
 
-class Office:
+class Station:
     """One commune office: journal, syncer, and what the status shows."""
 
-    def __init__(self, journal: Journal, province: FakeProvince, line: Loopback) -> None:
-        self.journal, self.province, self.line = journal, province, line
+    def __init__(self, journal: Journal, enrolment: Callable[[], Enrolment], url: str) -> None:
+        self.journal, self.enrolment, self.url = journal, enrolment, url
         self.shown = Shown()
-        self.url = line.url
         self.looks = Looks()
         self.delays = QuickDelays()
         self.patience = QUICK
@@ -130,7 +130,7 @@ class Office:
         transport = HttpTransport(self.url, patience=self.patience)
         self.syncer = Syncer(
             self.journal,
-            self.province.enrolment(),
+            self.enrolment(),
             transport,
             box=BOX,
             clock=TestClock(),
@@ -174,6 +174,14 @@ class Office:
             return row[0] if row else None
 
         return await self.journal.read(query)
+
+
+class Office(Station):
+    """An office whose province is the fake one."""
+
+    def __init__(self, journal: Journal, province: FakeProvince, line: Loopback) -> None:
+        super().__init__(journal, province.enrolment, line.url)
+        self.province, self.line = province, line
 
 
 def append_event(transaction: Transaction, number: int, text: str = "") -> None:
