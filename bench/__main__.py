@@ -20,7 +20,7 @@ from bench import (
     tables,
     wire_bytes,
 )
-from bench.figures import Figure, skipped
+from bench.figures import FAILED, Figure, broken
 from bench.machine import Run
 from bench.plan import Group, Plan
 
@@ -61,7 +61,7 @@ def main(
     seed: int,
     disk: Path,
 ) -> None:
-    """Measure what is named, or everything; exit 1 when a goal was missed."""
+    """Measure what is named, or everything; exit 1 when a goal was missed or something broke."""
     groups = _chosen(names)
     command = " ".join(["python -m bench", *sys.argv[1:]])
     folder = Path(tempfile.mkdtemp(prefix="cb-", dir=disk))
@@ -80,7 +80,7 @@ def main(
         tables.show(run, figures)
     if writes:
         tables.write(PAGE, tables.markdown(run, figures))
-    raise SystemExit(any(figure.verdict == "miss" for figure in figures))
+    raise SystemExit(any(figure.verdict in FAILED for figure in figures))
 
 
 def measure(groups: Sequence[Group], plan: Plan) -> list[Figure]:
@@ -95,7 +95,7 @@ def measure(groups: Sequence[Group], plan: Plan) -> list[Figure]:
                 figures.append(figure)  # noqa: PERF402 - those before a break count
         except Exception as error:  # noqa: BLE001 - whatever broke, the table says so
             traceback.print_exc()
-            figures.append(skipped(group.name, group.title, "", f"broke: {error!r}"[:200]))
+            figures.append(broken(group.name, group.title, error))
     return figures
 
 

@@ -1,10 +1,12 @@
 """What a measurement gives: a figure, its goal, and the raw limit of the same run beside it."""
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from msgspec import Struct
 
-Verdict = Literal["pass", "miss", "open", "skipped"]
+Verdict = Literal["pass", "miss", "open", "skipped", "broken"]
+FAILED: Final[frozenset[Verdict]] = frozenset({"miss", "broken"})
+"""A run with one of these has not shown what it is for."""
 
 
 class Goal(Struct, frozen=True):
@@ -39,7 +41,7 @@ class Figure(Struct, frozen=True, kw_only=True):
 
     `key` names it for programs, `title` for people. `raw` is in the same unit and `raw_title`
     says what was measured for it. `n` says how many times what was done. `missing` says why there
-    is no value.
+    is no value; `is_broken`: because the measurement failed, not for want of something.
     """
 
     key: str
@@ -52,6 +54,7 @@ class Figure(Struct, frozen=True, kw_only=True):
     n: str = ""
     note: str = ""
     missing: str = ""
+    is_broken: bool = False
 
     @property
     def ratio(self) -> float | None:
@@ -62,7 +65,12 @@ class Figure(Struct, frozen=True, kw_only=True):
 
     @property
     def verdict(self) -> Verdict:
-        """`pass` or `miss` against the goal, `open` without one, `skipped` without a value."""
+        """`pass` or `miss` against the goal, `open` without one, `skipped` without a value.
+
+        `broken`: the measurement failed.
+        """
+        if self.is_broken:
+            return "broken"
         judged = self.ratio if self.goal is not None and self.goal.of_raw else self.value
         if judged is None:
             return "skipped"
@@ -94,6 +102,12 @@ class Figure(Struct, frozen=True, kw_only=True):
 def skipped(key: str, title: str, unit: str, why: str, goal: Goal | None = None) -> Figure:
     """Return the figure that could not be measured, and why."""
     return Figure(key=key, title=title, unit=unit, goal=goal, missing=why)
+
+
+def broken(key: str, title: str, error: Exception) -> Figure:
+    """Return the figure of a measurement that failed."""
+    why = f"broke: {error!r}"[:200]
+    return Figure(key=key, title=title, unit="", missing=why, is_broken=True)
 
 
 def percentile(values: list[float], share: float) -> float:

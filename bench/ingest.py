@@ -7,7 +7,7 @@ from bench import postgresql, raw, workload
 from bench.figures import Figure, at_least, skipped
 from bench.places import Place
 from bench.plan import Plan
-from bench.processes import Stopwatch, cpu_s
+from bench.processes import Stopwatch, cpu_s, family_cpu_s
 from bench.provinces import Line, Province, Sealed, judge, province, sealed
 
 A_MESSAGE = 1_000
@@ -28,12 +28,12 @@ def measure(plan: Plan) -> Iterator[Figure]:
     if why is not None:
         yield _skipped("PostgreSQL", why)
         return
-    with postgresql.cluster(plan.folder) as address:
-        database = asyncio.run(postgresql.fresh(address, "province"))
-        limit = asyncio.run(postgresql.insert_rate(address, events, A_MESSAGE))
+    with postgresql.cluster(plan.folder) as cluster:
+        database = asyncio.run(postgresql.fresh(cluster.address, "province"))
+        limit = asyncio.run(postgresql.insert_rate(cluster.address, events, A_MESSAGE))
         title = f"asyncpg executemany, one table, {A_MESSAGE} a commit"
         with province(plan.folder / "postgresql", 1, database) as made:
-            yield from _taken_in(plan, made, events, "PostgreSQL", limit, title)
+            yield from _taken_in(plan, made, events, "PostgreSQL", limit, title, cluster.pid)
 
 
 def _skipped(name: str, why: str) -> Figure:
@@ -67,19 +67,29 @@ def _drained(plan: Plan) -> Figure:
 
 
 def _taken_in(
-    plan: Plan, made: Province, events: Sequence[bytes], name: str, limit: float, title: str
+    plan: Plan,
+    made: Province,
+    events: Sequence[bytes],
+    name: str,
+    limit: float,
+    title: str,
+    database_pid: int | None = None,
 ) -> Iterator[Figure]:
+    """Post all events; `database_pid` names a database whose processes work for the server too."""
     plan.tell(f"ingest: {len(events):,} events into {name}")
     messages = sealed(made.devices[0], events, A_MESSAGE)
-    before = cpu_s(made.server.pid)
+    before = _busy_s(made, database_pid)
     watch = Stopwatch()
     answers = asyncio.run(_post_all(made, messages))
-    took, busy = watch.s, cpu_s(made.server.pid) - before
+    took, after = watch.s, _busy_s(made, database_pid)
+    own, database = (now - then for now, then in zip(after, before, strict=True))
+    busy = own + database
     for each, answer in zip(messages, answers, strict=True):
         judge(each, answer)
     note = (
         f"one device, one message after the other; {len(events) / took:,.0f} events/s by the "
-        f"clock, {len(events) / busy:,.0f} per second of the server's own processor time"
+        f"clock, {own:.2f} s of the server's processor time"
+        + (f" and {database:.2f} s of the database's own" if database_pid else "")
     )
     yield Figure(
         key=f"ingest.{name.lower()}-core",
@@ -92,6 +102,11 @@ def _taken_in(
         n=f"{len(events):,} in messages of {A_MESSAGE:,}",
         note=note,
     )
+
+
+def _busy_s(made: Province, database_pid: int | None) -> tuple[float, float]:
+    """Return the processor time used so far by the server, and by a database beside it."""
+    return cpu_s(made.server.pid), family_cpu_s(database_pid) if database_pid else 0.0
 
 
 async def _post_all(made: Province, messages: Sequence[Sealed]) -> list[bytes]:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg  # type: ignore[import-untyped]
 
@@ -40,9 +40,16 @@ def _user() -> "pwd.struct_passwd | None":
         return None
 
 
+class Cluster(NamedTuple):
+    """A running cluster: `127.0.0.1:port`, and the process whose children do its work."""
+
+    address: str
+    pid: int
+
+
 @contextmanager
-def cluster(parent: Path) -> Iterator[str]:
-    """Give `127.0.0.1:port` of a fresh cluster, durable as it comes (fsync and commits on)."""
+def cluster(parent: Path) -> Iterator[Cluster]:
+    """Give a fresh cluster, durable as it comes (fsync and commits on)."""
     initdb, pg_ctl = (program(name) or name for name in PROGRAMS)
     user = _user() if os.geteuid() == 0 else None
     identity: dict[str, Any] = {"cwd": "/"}
@@ -59,7 +66,8 @@ def cluster(parent: Path) -> Iterator[str]:
         _run(made, identity)
         _run([*control, "-o", options, "start"], identity)
         try:
-            yield f"127.0.0.1:{port}"
+            pid = int((folder / "data" / "postmaster.pid").read_text().split("\n", 1)[0])
+            yield Cluster(f"127.0.0.1:{port}", pid)
         finally:
             _run([*control, "-m", "immediate", "stop"], identity)
     finally:

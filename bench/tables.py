@@ -15,7 +15,7 @@ from bench.machine import Run
 BEGIN = "<!-- figures: written by `make bench ARGS=--write` -->"
 END = "<!-- /figures -->"
 HEADINGS = ("Figure", "Ours", "Goal", "", "Raw limit, same run", "Ours ÷ raw", "N")
-SIGNS = {"pass": "pass", "miss": "MISS", "open": "", "skipped": "skipped"}
+SIGNS = {"pass": "pass", "miss": "MISS", "open": "", "skipped": "skipped", "broken": "BROKEN"}
 
 
 def number(value: float | None) -> str:
@@ -45,7 +45,7 @@ def goal_of(figure: Figure) -> str:
 def row(figure: Figure) -> tuple[str, ...]:
     """Return the cells of one figure."""
     if figure.missing:
-        return (figure.title, "–", goal_of(figure), SIGNS["skipped"], figure.missing, "", "")
+        return (figure.title, "–", goal_of(figure), SIGNS[figure.verdict], figure.missing, "", "")
     raw = ""
     if figure.raw is not None:
         raw = f"{with_unit(figure.raw, figure.unit)} ({figure.raw_title})"
@@ -61,7 +61,9 @@ def show(run: Run, figures: Sequence[Figure]) -> None:
         right = heading in {"Ours", "Goal", "Ours ÷ raw"}
         table.add_column(heading, justify="right" if right else "left", overflow="fold")
     for figure in figures:
-        style = {"miss": "bold red", "pass": "green", "skipped": "dim"}.get(figure.verdict, "")
+        style = {"miss": "bold red", "pass": "green", "skipped": "dim", "broken": "bold red"}.get(
+            figure.verdict, ""
+        )
         cells = [Text(cell) for cell in row(figure)]
         cells[3].stylize(style)
         table.add_row(*cells)
@@ -80,7 +82,7 @@ def notes(figures: Sequence[Figure]) -> list[str]:
 def summary(figures: Sequence[Figure]) -> str:
     """Count what held and what did not."""
     verdicts = [figure.verdict for figure in figures]
-    counted: tuple[Verdict, ...] = ("pass", "miss", "skipped")
+    counted: tuple[Verdict, ...] = ("pass", "miss", "skipped", "broken")
     return ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in counted)
 
 

@@ -9,6 +9,7 @@ from bench.figures import (
     at_least,
     at_least_of_raw,
     at_most,
+    broken,
     median,
     percentile,
     skipped,
@@ -45,6 +46,7 @@ def figure(value: float | None, **more: object) -> Figure:
         (figure(49, goal=at_least_of_raw(0.5)), "skipped"),
         (figure(10), "open"),
         (skipped("a.b", "a figure", "B", "needs root", at_most(1)), "skipped"),
+        (broken("a.b", "a figure", ValueError("no line")), "broken"),
     ],
 )
 def test_a_figure_is_judged_by_its_goal(made: Figure, verdict: str) -> None:
@@ -111,7 +113,7 @@ def test_the_page_keeps_everything_around_its_figures(tmp_path: Path) -> None:
     assert "old" not in text
     assert "| a figure | 3 B | ≤ 2 | MISS |" in text
     assert "- a figure: a remark" in text
-    assert "0 pass, 1 miss, 0 skipped." in text
+    assert "0 pass, 1 miss, 0 skipped, 0 broken." in text
 
 
 def test_a_page_without_a_place_for_figures_is_left_alone(tmp_path: Path) -> None:

@@ -53,6 +53,7 @@ def connect(line: Netem) -> socket.socket:
 
 
 @pytest.mark.system
+@pytest.mark.timing
 @needs_line
 def test_a_connection_takes_the_way_there_and_back(line: Netem, far: socket.socket) -> None:
     began = time.monotonic()
@@ -62,6 +63,7 @@ def test_a_connection_takes_the_way_there_and_back(line: Netem, far: socket.sock
 
 
 @pytest.mark.system
+@pytest.mark.timing
 @needs_line
 def test_bytes_come_no_faster_than_the_rate(line: Netem, far: socket.socket) -> None:
     line.conditions.rate_bit_s = 256_000

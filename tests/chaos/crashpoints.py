@@ -70,3 +70,11 @@ class Sweep:
             if survived == SURVIVED:
                 break
         return self.struck
+
+
+def assert_struck(points: Sweep, at_least: int) -> None:
+    """Hold a sweep against what it must have struck at least; 0: the program makes no such call."""
+    if at_least:
+        assert points.struck >= at_least, f"{points}: the rig is broken"
+    else:
+        assert points.struck == 0, f"{points}: it happens now, so say how often at least"

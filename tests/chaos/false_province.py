@@ -36,13 +36,17 @@ Fate = Callable[[bytes], Answer]
 class Interposer:
     """An HTTP server between agent and province that passes on, or answers in its place.
 
-    `answer_with` decides what every POST gets from now on; `recorded` holds each genuine answer
-    that passed, oldest first. A context manager.
+    `answer_with` decides what every POST gets from now on, `answer_once` what the next one gets
+    while all later ones wait. `recorded` holds each genuine answer that passed, `genuine` it with
+    its request, `bodies` every request, oldest first. A context manager.
     """
 
     def __init__(self, server_port: int) -> None:
         self.recorded: list[Answer] = []
+        self.genuine: list[tuple[bytes, Answer]] = []
+        self.bodies: list[bytes] = []
         self.asked = threading.Event()
+        self._released = threading.Event()
         self._server_port = server_port
         self._fate: Fate = self.pass_on
         interposer = self
@@ -81,6 +85,7 @@ class Interposer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._released.set()
         self._http.shutdown()
         self._http.server_close()
         self._thread.join(5)
@@ -94,9 +99,25 @@ class Interposer:
         """Give every request this answer, or what `fate` makes of its body."""
         self._fate = (lambda _: fate) if isinstance(fate, Answer) else fate
         self.asked.clear()
+        self._released.set()
+
+    def answer_once(self, answer: Answer) -> None:
+        """Give the next request this answer, and none to those after it until `answer_with`."""
+        answers = [answer]
+        released = self._released = threading.Event()
+
+        def fate(body: bytes) -> Answer:
+            if answers:
+                return answers.pop()
+            released.wait()
+            return self.pass_on(body)
+
+        self._fate = fate
+        self.asked.clear()
 
     def decide(self, body: bytes) -> Answer:
         """Give the answer to one request."""
+        self.bodies.append(body)
         answer = self._fate(body)
         self.asked.set()
         return answer
@@ -114,6 +135,7 @@ class Interposer:
         finally:
             connection.close()
         self.recorded.append(answer)
+        self.genuine.append((body, answer))
         return answer
 
 

@@ -4,12 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.crashpoints import Sweep, needs_strace
+from tests.chaos.crashpoints import DURABLE, Sweep, assert_struck, needs_strace
 from tests.chaos.doomed_office import DoomedOffice
 from tests.e2e.exactly_once import assert_exactly_once
 from tests.e2e.world import World
 
 SHARDS = 6
+AT_LEAST = {"fsync": 8, "fdatasync": 0, "ftruncate": 1, "unlink": 1, "rename": 1}
+"""The deaths of a stretch of work at each call. SQLCipher as it is built here never asks for
+`fdatasync`; `unlink` and `rename` come with the socket's name and the end of the WAL."""
 pytestmark = [
     pytest.mark.system,
     pytest.mark.slow,
@@ -26,9 +29,8 @@ def sweep(place: Path, points: Sweep, *, at_least: int) -> None:
         world.start_agent()
         world.sync()
         about = f"{points.call}: {struck} points from {points.first} by {points.step}"
-        feed = assert_exactly_once(world, office.named.values(), about)
-        assert not list(office.unnamed(feed)), f"{about}: doubled"
-        assert struck >= at_least, f"{about}: the rig is broken"
+        assert_exactly_once(world, office.told, about)
+        assert_struck(points, at_least)
         print(f"{about}, {office.acknowledged} acknowledged, 0 lost, 0 doubled")
 
 
@@ -37,6 +39,6 @@ def test_killed_at_every_write(place: Path, shard: int) -> None:
     sweep(place, Sweep("pwrite64", first=shard + 1, step=SHARDS), at_least=20)
 
 
-@pytest.mark.parametrize(("call", "at_least"), [("fsync", 8), ("ftruncate", 1)])
-def test_killed_at_every_other_durable_call(place: Path, call: str, at_least: int) -> None:
-    sweep(place, Sweep(call), at_least=at_least)
+@pytest.mark.parametrize("call", sorted(set(DURABLE) - {"pwrite64"}))
+def test_killed_at_every_other_durable_call(place: Path, call: str) -> None:
+    sweep(place, Sweep(call), at_least=AT_LEAST[call])

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.crashpoints import Point, Sweep, needs_strace
+from tests.chaos.crashpoints import DURABLE, Point, Sweep, assert_struck, needs_strace
 from tests.e2e.exactly_once import assert_exactly_once, realistic
 from tests.e2e.world import World
 
@@ -19,6 +19,9 @@ pytestmark = [
     needs_strace,
 ]
 SHARDS = 4
+AT_LEAST = {"fsync": 4, "fdatasync": 0, "ftruncate": 1, "unlink": 1, "rename": 0}
+"""The deaths of a delivery at each call. SQLCipher as it is built here never asks for `fdatasync`,
+and the server renames nothing while it works."""
 RECORDS = 6
 
 
@@ -77,7 +80,7 @@ def sweep(place: Path, points: Sweep, *, at_least: int) -> None:
         world.sync()
         about = f"{points.call}: {struck} points from {points.first} by {points.step}"
         assert_exactly_once(world, province.recorded, about)
-        assert struck >= at_least, f"{about}: the rig is broken"
+        assert_struck(points, at_least)
         print(f"{about}, {len(province.recorded)} records, 0 lost, 0 doubled")
 
 
@@ -86,6 +89,6 @@ def test_killed_at_every_write(place: Path, shard: int) -> None:
     sweep(place, Sweep("pwrite64", first=shard + 1, step=SHARDS), at_least=10)
 
 
-@pytest.mark.parametrize(("call", "at_least"), [("fsync", 4), ("ftruncate", 1)])
-def test_killed_at_every_other_durable_call(place: Path, call: str, at_least: int) -> None:
-    sweep(place, Sweep(call), at_least=at_least)
+@pytest.mark.parametrize("call", sorted(set(DURABLE) - {"pwrite64"}))
+def test_killed_at_every_other_durable_call(place: Path, call: str) -> None:
+    sweep(place, Sweep(call), at_least=AT_LEAST[call])

@@ -21,6 +21,8 @@ from typing import Any, Self
 
 import httpx
 
+from tests.measured import measured
+
 BIN = Path(sys.executable).parent
 READY_S = 30
 STOP_S = 15
@@ -37,12 +39,8 @@ def free_port() -> int:
 
 def environment() -> dict[str, str]:
     """Give the children a small environment: English messages, what they print at once."""
-    keep = {
-        name: os.environ[name]
-        for name in ("PATH", "HOME", "COVERAGE_PROCESS_START")
-        if name in os.environ
-    }
-    return keep | {"COMMUNE_LANG": "en", "PYTHONUNBUFFERED": "1"}
+    keep = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return keep | measured() | {"COMMUNE_LANG": "en", "PYTHONUNBUFFERED": "1"}
 
 
 @functools.cache
@@ -206,8 +204,11 @@ class World:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.agent.kill()
-        self.server.kill()
+        for program in (self.agent, self.server):
+            if measured() and program.is_running:
+                program.stop()  # who is killed does not say where it has been
+            else:
+                program.kill()
 
     @property
     def server_url(self) -> str:

@@ -9,11 +9,14 @@ import pytest
 
 from records.cards import differences
 from records.command_types import Command
+from records.decision import NewEvent
 from records.events import BODIES, decode_body
+from records.office_events import VisitCheckedIn
 from records.synthetic import commands, everyday, made_up_place
 from records.synthetic_desk import desk_events, report
 from records.synthetic_journal import Memory, events
 from records.synthetic_lists import Place
+from records.values import Visitor
 from wire import ijson
 from wire.event import body_of, decode
 
@@ -121,6 +124,14 @@ def test_the_memory_answers_what_only_rarer_commands_ask() -> None:
     assert not memory.book_taken(2026, 1, 1)
     assert memory.visit("no-such-id") is None
     assert memory.open_dossier_of("001184000017", "1.001193") is None
+
+
+def test_the_memory_forgets_who_cannot_be_known_again() -> None:
+    memory = Memory(made_up_place(1))
+    for seq, visitor in enumerate((Visitor(full_name="Lê Hà"), Visitor(phone="0912345678")), 1):
+        body = VisitCheckedIn(visitor=visitor, method="declared_by_staff")
+        memory.take_in(seq, NewEvent("visit.checked_in", None, body, retained=True), seq)
+    assert [found.ref for found in memory.inside()] == [2]
 
 
 def test_an_office_elsewhere_has_its_own_places_and_people() -> None:

@@ -50,6 +50,10 @@ def test_somebody_only_seen_leaving_counts_but_was_in_no_room() -> None:
     assert (row.visitors, row.peak) == (1, 0)
 
 
+def test_a_visit_nobody_saw_the_time_of_is_on_no_day() -> None:
+    assert report(Visit(method="pass")).rows == ()
+
+
 def test_no_visit_is_an_empty_report() -> None:
     told = report()
     assert told.rows == ()

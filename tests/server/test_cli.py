@@ -17,6 +17,7 @@ from server.cli import MODULES, build
 from server.cli.opening import opened, telling
 from server.config import Config, load
 from server.store.tables import token
+from tests.measured import measured
 from tests.server.province import make_keys, new_device
 from wire.keys import device10
 
@@ -43,7 +44,7 @@ class Operator:
             input=stdin,
             capture_output=True,
             text=True,
-            env={"PATH": os.environ["PATH"], "COMMUNE_LANG": "en"},
+            env={"PATH": os.environ["PATH"], "COMMUNE_LANG": "en", **measured()},
             timeout=60,
             check=False,
         )

@@ -70,7 +70,7 @@ async def test_an_older_copy_of_the_province_catches_up(
     config: Config, clock: FakeClock, tmp_path: Path
 ) -> None:
     if not config.database.startswith("sqlite"):
-        pytest.skip("the copy of a file stands for every backup")
+        pytest.skip("does not apply: the copy of a file stands for every backup")
     ctx = await open_province(config, clock, Seen())
     device = await new_device(ctx)
     made = synthetic_journal.events(2, EVENTS)

@@ -72,7 +72,7 @@ async def test_an_older_schema_asks_for_migrate(ctx: ServerContext) -> None:
         await conn.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
         await conn.exec_driver_sql("DELETE FROM alembic_version WHERE version_num <> '0001'")
     if _newest() == "0001":
-        pytest.skip("there is only one revision so far")
+        pytest.skip("does not apply: there is only one revision so far")
     with pytest.raises(SchemaOlder):
         await check(ctx.store)
 
@@ -114,7 +114,7 @@ def _newest() -> str:
 
 async def test_a_wrong_key_opens_nothing(config: Config, ctx: ServerContext) -> None:
     if not ctx.store.embedded:
-        pytest.skip("PostgreSQL keeps its own keys")
+        pytest.skip("does not apply: PostgreSQL keeps its own keys")
     key = config.keys_dir / "database.key"
     key.write_bytes(b"w" * 32)
     with pytest.raises(Refusal, match="key-wrong"):
@@ -132,7 +132,7 @@ async def test_a_damaged_page_is_found_before_anything_is_written(
     config: Config, ctx: ServerContext
 ) -> None:
     if not ctx.store.embedded:
-        pytest.skip("PostgreSQL looks after its own pages")
+        pytest.skip("does not apply: PostgreSQL looks after its own pages")
     await ctx.store.close()
     file = Path(config.database.removeprefix("sqlite:///"))
     damaged = flip_a_bit(file)
@@ -143,7 +143,7 @@ async def test_a_damaged_page_is_found_before_anything_is_written(
 
 async def test_the_file_holds_nothing_readable(config: Config, ctx: ServerContext) -> None:
     if not ctx.store.embedded:
-        pytest.skip("PostgreSQL is encrypted by its disk")
+        pytest.skip("does not apply: PostgreSQL is encrypted by its disk")
     async with ctx.store.write() as conn:
         row = {"office_id": b"o" * 16, "code": "H26.1", "name": "CANARY", "created_ms": 1}
         await conn.execute(office.insert(), [row])

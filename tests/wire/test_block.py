@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.reference import times_the_reference
 from wire import codec
 from wire.block import ChainedEvent, EventsBlock, Gone, check_against, pack, unpack
 from wire.chain import Head, event_digest, extend, genesis, link
@@ -203,20 +204,22 @@ def test_any_block_round_trips(
         assert item == ChainedEvent(seq, item.event, item.digest, hash_, item.gone)
 
 
-def test_a_hundred_thousand_events_a_second_are_unpacked() -> None:
-    block = pack(1, START.hash, [b'{"n":%d,"text":"%s"}' % (n, b"x" * 480) for n in range(8_000)])
+@pytest.mark.timing
+def test_unpacking_a_block_costs_little_more_than_hashing_its_events() -> None:
+    events = [b'{"n":%d,"text":"%s"}' % (n, b"x" * 480) for n in range(8_000)]
+    block = pack(1, START.hash, events)
 
-    def once() -> float:
-        start = time.perf_counter()
-        unpack(block)
-        return time.perf_counter() - start
+    def only_hashed() -> None:
+        head = START
+        for event in events:
+            head = extend(head, event)
 
-    assert min(once() for _ in range(3)) < 0.08
+    assert times_the_reference(lambda: unpack(block), only_hashed) < 2.5
 
 
 def test_a_block_of_more_events_than_real_ones_fit_is_refused_before_they_are_looked_at() -> None:
     assert reason(block_of(b"\n".join([b"x"] * 65_536))) is None
-    began = time.perf_counter()
+    began = time.process_time()
     assert reason(block_of(b"x\n" * (2 << 20))) == "too-large"
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
     assert reason(block_of(b"\n".join([b"x"] * 65_535), gone=(gone(1), gone(2)))) == "too-large"

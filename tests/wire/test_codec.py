@@ -100,6 +100,15 @@ def test_a_dictionary_id_of_zero_is_refused_as_well() -> None:
     assert reason(bytes(frame), 0) == "frame-dictionary-id"
 
 
+@pytest.mark.parametrize(
+    ("descriptor", "rest"),
+    [(0b0000_1000, bytes(9)), (0b1110_0000, b"\x01")],
+    ids=["a reserved bit", "a size cut short"],
+)
+def test_a_header_that_cannot_be_read_is_refused(descriptor: int, rest: bytes) -> None:
+    assert reason(b"\x28\xb5\x2f\xfd" + bytes([descriptor]) + rest) == "frame"
+
+
 def test_a_window_beyond_4_mib_is_refused() -> None:
     parameters = zstandard.ZstdCompressionParameters(
         window_log=23, write_content_size=True, write_dict_id=False
@@ -191,12 +200,12 @@ def test_a_bomb_costs_less_than_64_mb_and_a_second(name: str) -> None:
 
         bomb = {BOMBS[name]}
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        start = time.perf_counter()
+        start = time.process_time()
         try:
             codec.inflate(bomb, 0, 4 << 20)
         except Malformed as malformed:
             reason = malformed.reason
-        seconds = time.perf_counter() - start
+        seconds = time.process_time() - start
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
         print(reason, seconds, grown)
     """

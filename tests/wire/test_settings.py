@@ -120,6 +120,13 @@ def test_each_kind_of_mistake_has_its_words(line: str, said: str) -> None:
     assert [problem.message.en for problem in refused.value.problems] == [said]
 
 
+def test_what_is_one_of_the_choices_within_its_bounds_is_read() -> None:
+    source = "least = 2\nshare = 9\nkind = 'b'\nwords = ' y '\n[needed]\nname = 'n'\n"
+    assert read(source, Bounded) == Bounded(
+        least=2, share=9, kind="b", words=" y ", needed=Part("n")
+    )
+
+
 def test_a_section_that_must_be_there_is_named() -> None:
     with pytest.raises(SettingsRefused) as refused:
         read("", Bounded)

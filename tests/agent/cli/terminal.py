@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.measured import measured
+
 PROGRAM = Path(sys.executable).with_name("commune-agent")
 
 
@@ -59,7 +61,7 @@ class Terminal:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **environment},
+            env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **measured(), **environment},
         )
 
     async def run(self, *words: str, stdin: bytes = b"", **environment: str) -> Done:

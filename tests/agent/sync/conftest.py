@@ -15,6 +15,7 @@ import pytest
 
 from agent.clock import ClockState
 from agent.journal import Journal, NoViews, Transaction
+from agent.keys import Enrolment
 from agent.sync.faults import Fault
 from agent.sync.http import HttpTransport, Patience
 from agent.sync.probe import connects
@@ -84,13 +85,36 @@ class Shown(list[Show]):
                 self._news.clear()
 
 
-class Office:
+class Looks:
+    """The connects by which the syncer looks at the line, and whether each stood."""
+
+    def __init__(self) -> None:
+        self.found: list[bool] = []
+        self._news = asyncio.Event()
+
+    async def look(self, host: str, port: int) -> bool:
+        """Connect as the daemon does, and remember what came of it."""
+        stood = await connects(host, port)
+        self.found.append(stood)
+        self._news.set()
+        return stood
+
+    async def until(self, *, up: bool, times: int = 1) -> None:
+        """Wait until the line was found so, as often, from now on."""
+        before = len(self.found)
+        async with asyncio.timeout(30):
+            while self.found[before:].count(up) < times:
+                await self._news.wait()
+                self._news.clear()
+
+
+class Station:
     """One commune office: journal, syncer, and what the status shows."""
 
-    def __init__(self, journal: Journal, province: FakeProvince, line: Loopback) -> None:
-        self.journal, self.province, self.line = journal, province, line
+    def __init__(self, journal: Journal, enrolment: Callable[[], Enrolment], url: str) -> None:
+        self.journal, self.enrolment, self.url = journal, enrolment, url
         self.shown = Shown()
-        self.url = line.url
+        self.looks = Looks()
         self.delays = QuickDelays()
         self.patience = QUICK
         self.reporter: Reporter | None = None
@@ -106,13 +130,13 @@ class Office:
         transport = HttpTransport(self.url, patience=self.patience)
         self.syncer = Syncer(
             self.journal,
-            self.province.enrolment(),
+            self.enrolment(),
             transport,
             box=BOX,
             clock=TestClock(),
             random=Random(1),
             show=self.shown.add,
-            connect=partial(connects, *transport.address),
+            connect=partial(self.looks.look, *transport.address),
             fresh_bytes=secrets.token_bytes,
             reporter=self.reporter,
             delays=self.delays,
@@ -150,6 +174,14 @@ class Office:
             return row[0] if row else None
 
         return await self.journal.read(query)
+
+
+class Office(Station):
+    """An office whose province is the fake one."""
+
+    def __init__(self, journal: Journal, province: FakeProvince, line: Loopback) -> None:
+        super().__init__(journal, province.enrolment, line.url)
+        self.province, self.line = province, line
 
 
 def append_event(transaction: Transaction, number: int, text: str = "") -> None:

@@ -1,7 +1,8 @@
 """A province of one office for the sync tests: real keys, real messages, real TCP.
 
 It stores what it is sent, answers as docs/protocol.md says, and can be told to misbehave for the
-next request or for all.
+next request or for all. That it answers as the real server does is shown by
+`test_either_province.py`, whose stories both must tell.
 """
 
 from __future__ import annotations
@@ -167,6 +168,7 @@ class FakeProvince:
         receipt = Receipt(
             self.device_id, self.journal, *self.held, self.desk_id, *up.cursor, time_ms=1
         )
+        proves = verdict == "ok" and (up.prove or not is_short(body))
         news = self.desk.events[up.cursor.seq :]
         return Down(
             re=message.request_hash(body),
@@ -176,7 +178,7 @@ class FakeProvince:
             verdict=verdict,
             have=self.held.seq if verdict == "gap" else None,
             turn=self.turns[-1],
-            statement=statements.sign(receipt, self.signing) if verdict == "ok" else None,
+            statement=statements.sign(receipt, self.signing) if proves else None,
             events=pack(up.cursor.seq + 1, up.cursor.hash, news) if news else None,
             desk=self.desk_id,
             desk_head=self.desk.head,

@@ -12,23 +12,7 @@ from tests.agent.sync.province import Loopback, desk_event
 from wire import statements
 from wire.block import pack
 from wire.plaintext import Down, Problem
-from wire.statements import HeadStatement, Receipt, Revoked
-
-
-async def test_what_was_recorded_offline_is_at_the_province_exactly_once(office: Office) -> None:
-    await office.record(1_000)
-    office.start()
-    await office.until_delivered()
-    assert len(office.province.events) == 1_000
-    assert office.province.held == office.journal.head == office.journal.delivered
-
-
-async def test_a_new_event_goes_out_by_itself(office: Office) -> None:
-    office.start()
-    await office.until_shown(None)
-    await office.record()
-    await office.until_delivered()
-    assert len(office.province.ups) == 2
+from wire.statements import HeadStatement, Revoked
 
 
 async def test_many_events_at_once_go_in_one_message(office: Office) -> None:
@@ -67,40 +51,6 @@ async def test_a_message_says_what_the_protocol_asks_of_a_full_one(office: Offic
     assert (head.seq, head.hash) == up.head
 
 
-async def test_the_turn_of_each_answer_is_shown_in_the_next_message(office: Office) -> None:
-    office.start()
-    for _ in range(3):
-        await office.record()
-        await office.until_delivered()
-    shown = [up.turn for up in office.province.ups]
-    assert shown == [bytes(8), *office.province.turns[: len(shown) - 1]]
-    assert await office.meta(store.TURN) == office.province.turns[-1]
-
-
-async def test_the_receipt_statement_is_kept_as_proof(office: Office) -> None:
-    await office.record(3)
-    office.start()
-    await office.until_delivered()
-    proof = await office.meta(store.PROOF)
-    assert isinstance(proof, bytes)
-    receipt = statements.verify(proof, Receipt, office.province.signing.verify_key)
-    assert (receipt.seq, receipt.hash) == office.journal.delivered
-
-
-async def test_desk_events_come_down_and_the_cursor_follows(office: Office) -> None:
-    for number in range(3):
-        office.province.desk.append(desk_event(number))
-    office.start()
-    await office.until_shown(None)
-    assert office.journal.desk_head == office.province.desk.head
-    office.province.desk.append(desk_event(9))
-    assert office.syncer is not None
-    await office.record()
-    await office.until_delivered()
-    assert office.province.ups[-1].cursor.seq == 3
-    assert office.journal.desk_head == office.province.desk.head
-
-
 async def test_desk_events_that_do_not_fit_one_answer_are_asked_for_at_once(
     office: Office,
 ) -> None:
@@ -133,17 +83,6 @@ async def test_problems_are_kept_and_block_nothing(office: Office) -> None:
         lambda conn: conn.execute("SELECT seq, code FROM problem").fetchall()
     )
     assert rows == [(1, "projection-failed")]
-
-
-async def test_a_province_restored_from_an_older_copy_catches_up(office: Office) -> None:
-    await office.record(20)
-    office.start()
-    await office.until_delivered()
-    office.province.forget(7)
-    await office.record(1)
-    await office.until(lambda: office.province.held == office.journal.head)
-    assert len(office.province.events) == 21
-    assert office.journal.delivered == office.journal.head
 
 
 async def test_a_province_that_lost_this_journal_gets_it_from_the_first_event(

@@ -29,6 +29,7 @@ from tests.agent.sync.province import Loopback, http, ok
 from tests.chaos.link import Fault, Link
 
 
+@pytest.mark.timing
 async def test_the_first_record_is_at_the_province_within_three_seconds_of_the_lines_return(
     office: Office, line: Loopback
 ) -> None:
@@ -58,6 +59,11 @@ async def test_an_office_that_starts_offline_delivers_when_the_line_comes(
     await office.until_delivered()
 
 
+def running() -> set[str]:
+    """The names of the tasks at work now."""
+    return {task.get_name() for task in asyncio.all_tasks()}
+
+
 async def test_offline_with_nothing_to_deliver_nothing_is_probed(
     office: Office, line: Loopback
 ) -> None:
@@ -65,10 +71,11 @@ async def test_offline_with_nothing_to_deliver_nothing_is_probed(
     office.delays.wait_ms = 300_000
     office.start()
     await office.until_shown("line-down")
-    await line.up()
-    await asyncio.sleep(2.2)
-    assert line.connections == 0
+    assert "sync probing" not in running()
     await office.record(1)
+    await office.looks.until(up=False)
+    assert "sync probing" in running()
+    await line.up()
     await office.until_delivered()
 
 

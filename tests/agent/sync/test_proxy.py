@@ -88,6 +88,7 @@ async def proxy(line: Loopback, office: Office) -> AsyncIterator[Proxy]:
     await proxy.stop()
 
 
+@pytest.mark.timing
 async def test_a_proxy_whose_far_side_died_counts_as_a_dead_line_and_its_return_is_noticed(
     office: Office, proxy: Proxy
 ) -> None:
@@ -99,7 +100,7 @@ async def test_a_proxy_whose_far_side_died_counts_as_a_dead_line_and_its_return_
     show = await office.until_shown("line-cut")
     assert show.line == "offline"
     # One probe has to find the line dead before its return can be told.
-    await asyncio.sleep(2.5)
+    await office.looks.until(up=False)
     proxy.mend()
     returned = time.monotonic()
     await office.until_delivered()

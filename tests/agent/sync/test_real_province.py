@@ -1,4 +1,4 @@
-"""An office and the real server, over a real socket: enrolled, drained, told what the desk says."""
+"""An office and the real server, over a real socket: what only the real one can tell."""
 
 import asyncio
 import secrets
@@ -17,24 +17,21 @@ import uvicorn
 
 from agent.journal import Journal, NoViews
 from agent.keys import Enrolment, read_enrolment
-from agent.sync import store
 from agent.sync.first import adopt_first_answer
 from agent.sync.http import HttpTransport
 from agent.sync.probe import connects
 from agent.sync.shell import Syncer
 from agent.sync.signals import Held
 from server.context import ServerContext
-from server.enrolment import issue_ticket, revoke
+from server.enrolment import issue_ticket
 from server.main import create_app
 from server.offices import add_office
-from server.publishing import publish
 from tests.agent.sync.conftest import BOX, QuickDelays, Shown, TestClock, append_event
 from tests.server.holdings import incidents
 from tests.server.province import Seen, make_config, open_province
-from wire import enrolment, statements
+from wire import enrolment
 from wire.keys import SealingKey, SigningKey
 from wire.message import MEDIA_TYPE
-from wire.statements import Receipt
 
 
 def real_time() -> int:
@@ -152,58 +149,6 @@ async def record(journal: Journal, count: int, text: str = "") -> None:
 async def settle(journal: Journal, syncer: Syncer) -> None:
     async with asyncio.timeout(30):
         await syncer.settled()
-
-
-async def test_an_office_drains_to_the_real_server_exactly_once(
-    province: Province, tmp_path: Path
-) -> None:
-    enrolled, answer = await enrol(province, tmp_path / "keys")
-    async with journal_at(tmp_path / "journal.db", enrolled) as journal:
-        assert await adopt_first_answer(journal, enrolled, answer)
-        assert not await adopt_first_answer(journal, enrolled, answer)
-        await record(journal, 1_000)
-        shown = Shown()
-        async with syncing(journal, enrolled, province.url, shown) as syncer:
-            await settle(journal, syncer)
-            await record(journal, 5)
-            await settle(journal, syncer)
-        assert [event.seq for event in province.seen.events] == list(range(1, 1_006))
-        assert journal.delivered == journal.head
-        assert {show.line for show in shown} == {"online"}
-        proof = await journal.read(
-            lambda conn: conn.execute(
-                "SELECT value FROM meta WHERE key = ?", (store.PROOF,)
-            ).fetchone()[0]
-        )
-        key = province.ctx.keys.signing.verify_key
-        # What came after them went in a short message, whose answer proves nothing to outsiders.
-        assert statements.verify(proof, Receipt, key).seq == 1_000
-
-
-async def test_what_the_desk_publishes_comes_down(province: Province, tmp_path: Path) -> None:
-    enrolled, answer = await enrol(province, tmp_path / "keys")
-    async with journal_at(tmp_path / "journal.db", enrolled) as journal:
-        await adopt_first_answer(journal, enrolled, answer)
-        before = journal.desk_head.seq
-        shown = Shown()
-        async with syncing(journal, enrolled, province.url, shown) as syncer:
-            await settle(journal, syncer)
-            body = '{"title":"Nghỉ lễ","text":"Cả ngày","until":"2026-12-31","lobby":true}'.encode()
-            await publish(province.ctx, None, [("notice.published", body)])
-            syncer.sync_now()
-            async with asyncio.timeout(20):
-                while journal.desk_head.seq == before:
-                    await journal.wait_change()
-
-
-async def test_a_revoked_device_stops(province: Province, tmp_path: Path) -> None:
-    enrolled, answer = await enrol(province, tmp_path / "keys")
-    async with journal_at(tmp_path / "journal.db", enrolled) as journal:
-        await adopt_first_answer(journal, enrolled, answer)
-        await revoke(province.ctx, enrolled.identity.device_id)
-        shown = Shown()
-        async with syncing(journal, enrolled, province.url, shown):
-            await shown.until(lambda: bool(shown) and shown[-1].line == "revoked")
 
 
 async def test_an_office_restored_from_an_older_backup_gets_its_own_events_back(

@@ -131,34 +131,6 @@ def test_the_end_of_a_session_is_answered_at_once_but_once_a_minute() -> None:
 # --- over a real connection ---------------------------------------------------------------------
 
 
-async def test_the_second_message_is_short_and_says_the_same(office: Office) -> None:
-    office.start()
-    for _ in range(4):
-        await office.record()
-        await office.until_delivered()
-    shapes = [is_short(body) for body in office.province.messages]
-    assert shapes == [False, *[True] * (len(shapes) - 1)]
-    assert len(shapes) > 2
-    assert office.province.held == office.journal.head
-    assert len(office.province.messages[-1]) < 400
-
-
-async def test_a_session_the_province_forgot_is_opened_anew_at_once(office: Office) -> None:
-    office.delays.wait_ms = 300_000
-    office.start()
-    await office.record()
-    await office.until_delivered()
-    office.province.sessions.clear()
-    await office.record()
-    await office.until_delivered()
-    assert not is_short(office.province.messages[-1])
-    await office.record()
-    await office.until_delivered()
-    assert is_short(office.province.messages[-1])
-    errors = [error for _, error in await office.log()]
-    assert errors.count("session-unknown") == 1
-
-
 async def test_an_old_short_answer_marks_nothing_delivered(office: Office, line: Loopback) -> None:
     office.start()
     await office.record()

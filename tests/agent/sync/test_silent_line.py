@@ -93,6 +93,7 @@ async def relay(line: Loopback) -> AsyncIterator[Relay]:
 
 
 @pytest.mark.slow
+@pytest.mark.timing
 async def test_after_a_silent_cut_in_mid_exchange_the_record_is_there_within_three_seconds(
     office: Office, line: Loopback, relay: Relay
 ) -> None:
@@ -102,7 +103,7 @@ async def test_after_a_silent_cut_in_mid_exchange_the_record_is_there_within_thr
     await office.until_shown(None)
     await relay.dark()
     await office.record()
-    await asyncio.sleep(8.0)
+    await office.looks.until(up=False)
     assert office.journal.backlog_events == 1
     await relay.light()
     back = time.monotonic()
@@ -117,7 +118,7 @@ async def test_a_province_that_is_slow_to_answer_is_waited_for(
     office: Office, line: Loopback, relay: Relay
 ) -> None:
     async def slowly(body: bytes, writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(6.0)
+        await office.looks.until(up=True, times=2)
         writer.write(ok(office.province.answer(body)))
 
     office.url = f"http://127.0.0.1:{relay.port}"
