@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
-import msgspec
 from sqlalchemy import CTE, BigInteger, LargeBinary, Text, column, select, values
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,12 +20,12 @@ from server.ingest import IN_MAX
 from server.request import ReportFacts
 from server.store.tables import day_tally, event
 from wire.digests import DayRow, days_digest, event_mark
+from wire.foreign import read_json
 from wire.limits import DAYS_COUNTED
+from wire.problems import Malformed
 
 Key = tuple[bytes, int]
 """Office id and number of a journal."""
-
-_facts = msgspec.json.Decoder(ReportFacts)
 
 
 class _Told(NamedTuple):
@@ -59,8 +58,8 @@ def _told(row: Any) -> _Told | None:
     if row.report is None or row.device_state == "revoked":
         return None
     try:
-        facts = _facts.decode(row.report)
-    except msgspec.MsgspecError:
+        facts = read_json(row.report, ReportFacts)
+    except Malformed:
         return None  # of a later version; the exchange has kept it as it came
     if facts.days_digest is None or facts.delivered_seq > row.head_seq:
         return None

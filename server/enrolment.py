@@ -268,19 +268,19 @@ async def _issued(conn: AsyncConnection, row: Row[tuple[object, ...]]) -> Issued
 
 
 async def _show_both(ctx: ServerContext, opened: Opened, now_ms: int) -> str:
-    """Tell a person which two devices used one ticket, each with its journal.
+    """Tell a person which two devices used one ticket: its paper was seen by somebody else.
 
-    Two devices: the paper was seen by somebody else. One with two journals: it was copied, or has
-    lost what it recorded. Return what is shown: the first to use it first, by device10.
+    One device with two journals was copied, or has lost what it recorded: both are shown. Return
+    both device10 so, the first to use it first.
     """
     second, journal = device10(opened.device_id), opened.request.journal
     async with ctx.store.write() as conn:
         row = await _ticket(conn, opened.request.ticket, locked=True)
-        first, begun = "", ""
-        if row.device_id is not None:
-            first = device10(row.device_id)
-            begun = (await places.first_journal(conn, row.office_id, row.device_id)).hex()
-        both = f"{first} {begun}, {second} {journal.hex()}"
+        first = device10(row.device_id) if row.device_id is not None else ""
+        both = f"{first}, {second}"
+        if row.device_id == opened.device_id:
+            begun = await places.first_journal(conn, row.office_id, row.device_id)
+            both = f"{first} {begun.hex()}, {second} {journal.hex()}"
         await incidents.record(
             conn,
             row.office_id,
