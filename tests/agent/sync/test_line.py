@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import itertools
 import socket
 import ssl
 import time
@@ -206,12 +207,14 @@ async def test_a_handshake_cut_anywhere_is_a_fault_of_the_line_and_the_next_one_
             await writer.drain()
             await reader.read()
         writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=theirs)
     async with server:
         with Link(server.sockets[0].getsockname()[1]) as link:
             transport = HttpTransport(f"https://localhost:{link.port}", tls=client_context(pem))
-            cuts = iter(range(1, 1_200, 90))
+            cuts = itertools.cycle(range(1, 1_200, 90))
             link.fail_with(lambda: Fault(reply_bytes=next(cuts)))
             for _ in range(13):
                 with pytest.raises(ExchangeError) as caught:
