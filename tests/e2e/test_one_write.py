@@ -18,7 +18,7 @@ from agent.sync.http import HttpTransport
 from agent.sync.tls import client_context
 from agent.sync.transport import ExchangeError
 from server.main import uvicorn_config
-from tests.agent.sync.test_line import self_signed
+from tests.agent.sync.test_tls import self_signed
 from tests.chaos.tap import records, tapped
 from tests.server.province import FakeClock, Seen, make_config, open_province
 

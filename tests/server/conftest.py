@@ -12,11 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
+import httpx
 import pytest
 
+from server import users
 from server.config import Config
 from server.context import ServerContext
+from tests.server.browser import HTML, PASSWORD, Browser
 from tests.server.province import FakeClock, Seen, make_config, open_province
+from tests.server.test_http import served
 
 LOG_LINES = 20
 
@@ -118,3 +122,20 @@ async def ctx(config: Config, clock: FakeClock, seen: Seen) -> AsyncIterator[Ser
     context = await open_province(config, clock, seen)
     yield context
     await context.store.close()
+
+
+@pytest.fixture
+async def browser(ctx: ServerContext) -> AsyncIterator[Browser]:
+    await users.add(ctx, name="operator", role="operator", password=PASSWORD)
+    async with (
+        served(ctx) as door,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{door.port}", headers=HTML) as http,
+    ):
+        yield Browser(http)
+
+
+@pytest.fixture
+async def signed_in(browser: Browser) -> Browser:
+    answer = await browser.sign_in()
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    return browser

@@ -22,7 +22,7 @@ from agent.sync.tls import ResumingContext
 from agent.sync.transport import ExchangeError
 from tests.agent.sync.conftest import Office, TestClock
 from tests.agent.sync.province import Loopback, ok
-from tests.agent.sync.test_line import self_signed
+from tests.agent.sync.test_tls import self_signed
 
 PATIENT = Patience(connect_s=10.0, silence_s=60.0, total_s=240.0)
 

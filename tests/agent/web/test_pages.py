@@ -12,7 +12,7 @@ import pytest
 
 from agent.journal import Transaction
 from agent.status import OrderShown, TodayCounts
-from agent.web.limits import LOGIN_FREE_TRIES, SESSION_IDLE_S, STREAM_CLIENTS_MAX
+from agent.web.limits import SESSION_IDLE_S, STREAM_CLIENTS_MAX
 from records.leases import LeaseWarning
 from records.sync_report import ClockReport, DiskReport, ExchangeReport
 from tests.agent.web.office import CHECK_IN, CLERK, RECEIVE, SUPERVISOR, TECHNICIAN, Office
@@ -249,64 +249,6 @@ async def test_the_language_is_the_readers(office: Office) -> None:
         assert (await client.get("/language/fr")).status_code == 404
 
 
-async def test_signing_in_gives_a_cookie_that_scripts_cannot_read(office: Office) -> None:
-    async with office.browser() as client:
-        assert (await client.get("/")).headers["location"] == "/login"
-        answer = await client.post("/login", data={"user": CLERK[0], "pin": CLERK[1]})
-        cookie = answer.headers["set-cookie"]
-        assert (answer.status_code, answer.headers["location"]) == (303, "/")
-        assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(cookie.split("; "))
-        session = (await client.get("/api/session")).json()
-        assert (session["user"], session["role"]) == ("lan.nt", "clerk")
-        out = await client.post("/logout", headers={"x-csrf-token": session["csrf"]})
-        assert out.status_code == 200
-        client.cookies.set("session", cookie.partition(";")[0].partition("=")[2])
-        assert (await client.get("/api/session")).status_code == 401
-
-
-async def wrong(client: httpx.AsyncClient, name: str = CLERK[0]) -> httpx.Response:
-    return await client.post("/login", data={"user": name, "pin": "000000"})
-
-
-async def test_wrong_pins_make_one_name_wait_and_nobody_else(office: Office) -> None:
-    async with office.browser() as client:
-        for _ in range(LOGIN_FREE_TRIES):
-            assert (await wrong(client)).json()["code"] == "credentials-wrong"
-        waiting = await client.post("/login", data={"user": CLERK[0], "pin": CLERK[1]})
-        assert (waiting.status_code, waiting.json()["code"]) == (429, "rate-limited")
-        assert waiting.headers["retry-after"] == "2"
-        other = await client.post("/login", data={"user": SUPERVISOR[0], "pin": SUPERVISOR[1]})
-        assert other.status_code == 303
-        office.clock.advance(2_000)
-        again = await client.post("/login", data={"user": CLERK[0], "pin": CLERK[1]})
-        assert again.status_code == 303
-
-
-async def test_a_name_nobody_has_answers_like_a_wrong_pin(office: Office) -> None:
-    async with office.browser() as client:
-        known, unknown = await wrong(client), await wrong(client, "nobody")
-    assert (known.status_code, known.json()) == (unknown.status_code, unknown.json())
-
-
-async def test_a_browser_gets_the_form_again_and_its_name_is_kept(office: Office) -> None:
-    async with office.browser(headers={"accept": "text/html"}) as client:
-        answer = await wrong(client)
-        assert answer.status_code == 401
-        assert 'value="lan.nt"' in answer.text
-        assert "không đúng" in answer.text
-        for _ in range(LOGIN_FREE_TRIES):
-            answer = await wrong(client)
-        assert "Chờ" in answer.text
-
-
-async def test_too_many_sign_ins_at_once_are_told_to_come_back(office: Office) -> None:
-    async with office.browser() as client:
-        names = [f"name-{number}" for number in range(12)]
-        answers = await asyncio.gather(*(wrong(client, name) for name in names))
-    codes = {answer.json()["code"] for answer in answers}
-    assert codes == {"credentials-wrong", "busy"}
-
-
 async def events(client: httpx.AsyncClient) -> AsyncIterator[tuple[str, Any]]:
     async with client.stream("GET", "/api/stream", timeout=10) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
@@ -435,46 +377,3 @@ async def test_a_stop_ends_the_streams_well(office: Office) -> None:
         office.stop.set()
         async with asyncio.timeout(2):
             assert [name async for name, _ in stream if name != "alive"] == []
-
-
-async def test_users_are_looked_after_through_the_socket(office: Office) -> None:
-    new = {"name": "hoa.tt", "role": "clerk", "display": "Trần Thị Hoa", "pin": "112233"}
-    async with office.through_socket() as socket:
-        added = await socket.post("/api/users", json={"users": [new]})
-        assert added.json() == {"ok": True}
-        again = await socket.post("/api/users", json={"users": [new]})
-        assert again.json()["code"] == "user-exists"
-        async with office.signed_in(("hoa.tt", "112233")) as client:
-            assert (await client.get("/api/status")).status_code == 200
-            await socket.post("/api/users/hoa.tt/pin", json={"pin": "445566"})
-            assert (await client.get("/api/status")).status_code == 401
-        async with office.signed_in(("hoa.tt", "445566")) as client:
-            await socket.post("/api/users/hoa.tt/disable", json={})
-            assert (await client.get("/api/status")).status_code == 401
-            assert (await wrong(client, "hoa.tt")).status_code == 401
-        listed = (await socket.get("/api/users")).json()["items"]
-    assert [user["name"] for user in listed] == ["duc.lv", "hoa.tt", "lan.nt", "minh.tv"]
-    assert listed[1]["active"] is False
-    assert "pin" not in listed[0]
-
-
-async def test_sync_waits_for_the_receipt_or_for_the_time(office: Office) -> None:
-    await office.parts.service.submit_line(as_json(RECEIVE), "lan.nt")
-    async with office.through_socket() as client:
-        left = (await client.post("/api/sync", json={"wait_s": 0})).json()
-        assert left == {"head": 1, "delivered": 0, "backlog": 1, "blobs_waiting": 0}
-        waiting = asyncio.create_task(client.post("/api/sync", json={"wait_s": 10}))
-        head = office.journal.head
-        await office.journal.write(lambda t: t.set_delivered(head, 1))
-        assert (await waiting).json()["backlog"] == 0
-        wrong_wait = await client.post("/api/sync", json={"wait_s": -1})
-        unknown = await client.post("/api/sync", json={"wait": 1})
-    assert len(office.synced) == 2
-    assert wrong_wait.status_code == 422
-    assert unknown.status_code == 422
-
-
-async def test_a_relative_backup_is_refused(office: Office) -> None:
-    async with office.through_socket() as client:
-        answer = await client.post("/api/backup", json={"file": "copy.db"})
-    assert answer.json()["errors"][0]["path"] == "file"
