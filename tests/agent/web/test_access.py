@@ -17,7 +17,7 @@ OPEN = {
     ("GET", "/"), ("GET", "/login"), ("POST", "/login"), ("GET", "/lobby"), ("GET", "/healthz"),
     ("GET", "/static/agent.css"), ("GET", "/favicon.ico"), ("GET", "/language/en"),
 }  # fmt: skip
-SOCKET_ONLY = {"/api/sync", "/api/rebuild", "/api/backup", "/api/users"}
+SOCKET_ONLY = {"/api/sync", "/api/rebuild", "/api/backup", "/api/users", "/api/carrier"}
 FOREIGN = [
     {"host": "evil.example"},
     {"host": "127.0.0.1"},
