@@ -8,6 +8,7 @@ as a task of the same group. Compressing, sealing and opening run on one thread 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -59,6 +60,10 @@ LISTEN_S = 0.5
 
 T = TypeVar("T")
 Work: TypeAlias = Coroutine[Any, Any, None]
+
+
+class _Ending(Exception):  # noqa: N818 - a state of the group
+    """The group of tasks is being ended; what happens meanwhile has no consequences."""
 
 
 class Syncer:
@@ -169,6 +174,10 @@ class Syncer:
     def _feed(self, signal: Input) -> None:
         if self._tasks is None:
             return
+        with contextlib.suppress(_Ending):
+            self._carry_out(signal)
+
+    def _carry_out(self, signal: Input) -> None:
         for effect in self._engine.handle(signal, self._clock.mono_ms()):
             match effect:
                 case Send(request, batch):
@@ -185,9 +194,14 @@ class Syncer:
     # --- effects -------------------------------------------------------------------------------
 
     def _start(self, name: str, work: Work) -> asyncio.Task[None]:
-        if self._tasks is None:
-            raise RuntimeError("not running")
-        return self._tasks.create_task(work, name=f"sync {name}")
+        """Begin a task of the group. Raises _Ending once the group takes none any more."""
+        try:
+            if self._tasks is None:
+                raise RuntimeError("not running")
+            return self._tasks.create_task(work, name=f"sync {name}")
+        except RuntimeError as error:
+            work.close()
+            raise _Ending from error
 
     def _set_timer(self, at_ms: int | None) -> None:
         if self._timer is not None:
@@ -221,7 +235,10 @@ class Syncer:
             await self._failed(request, load, error)
 
     async def _post(self, request: int, message: bytes) -> Reply:
-        listening = self._start("listening", self._keep_listening())
+        try:
+            listening = self._start("listening", self._keep_listening())
+        except _Ending:
+            raise asyncio.CancelledError from None
         try:
             async with asyncio.timeout(None) as scope:
                 self._posting = (request, scope)

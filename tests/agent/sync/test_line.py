@@ -294,6 +294,21 @@ async def test_without_a_route_socket_an_office_syncs_all_the_same(
     assert office.syncer.goodput_bytes_s > 0
 
 
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_wish_while_everything_is_being_ended_has_no_consequences(
+    office: Office, turns: int
+) -> None:
+    office.start()
+    await office.until_shown(None)
+    assert office.task is not None
+    assert office.syncer is not None
+    office.task.cancel()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    office.syncer.sync_now()
+    await office.stop()
+
+
 async def test_a_syncer_that_does_not_run_ignores_wishes(office: Office) -> None:
     office.start()
     await office.until_shown(None)
