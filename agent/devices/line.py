@@ -11,7 +11,7 @@ import structlog
 
 from agent.devices.drivers.profile import Profile, Unreadable
 from agent.devices.framing import GAP_MS, TerminatorFramer
-from agent.devices.port import PortError, opened
+from agent.devices.port import PortError, is_absent, opened
 from agent.devices.reading import Reading, Value
 from agent.devices.session import Happening, Session, State
 
@@ -164,6 +164,9 @@ class DeviceLine:
             self._log.warning("device.lost", port=self.config.port)
 
     async def _open_and_read(self) -> None:
+        if is_absent(self.config.port):
+            self._step(Happening.OPEN_FAILED)
+            return
         context = opened(self.config.port, self.config.profile)
         with contextlib.ExitStack() as stack:
             try:

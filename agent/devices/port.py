@@ -6,6 +6,7 @@ import os
 import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import serial
 
@@ -14,6 +15,15 @@ from agent.devices.drivers.profile import Profile
 
 class PortError(OSError):
     """The port cannot be opened now; the message says why in the system's words."""
+
+
+def is_absent(address: str) -> bool:
+    """Whether `address` is a path at which nothing stands: an unplugged device, known for a stat.
+
+    Opening may wait for a device, so it takes a thread; a port that stays away is looked at every
+    second for days and must cost nothing.
+    """
+    return "://" not in address and not Path(address).exists()
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from agent.devices.drivers import PROFILES
 from agent.devices.framing import TerminatorFramer
 from agent.devices.line import RECORDS_WAITING_MAX, DeviceConfig, Shell
 from agent.devices.manager import DeviceManager
+from agent.devices.port import is_absent
 from agent.devices.reading import Reading
 
 CARD = "001184000017|012345678|Nguyễn Thị Ngọc Hà|05031984|Nữ|Thôn 1, xã Ứng Hòa|01012022"
@@ -212,3 +213,13 @@ async def test_a_scanner_behind_a_socket_is_read_too() -> None:
                 reading = await office.next()
             assert (reading.value.text, reading.value.aim) == ("from afar", "]Q1")
             await office.until("lost")
+
+
+def test_an_unplugged_device_is_known_without_opening_it(tmp_path: Path) -> None:
+    link = tmp_path / "door"
+    assert is_absent(str(link))
+    link.symlink_to(tmp_path / "ttyUSB0")
+    assert is_absent(str(link))
+    (tmp_path / "ttyUSB0").touch()
+    assert not is_absent(str(link))
+    assert not is_absent("socket://127.0.0.1:4001")
