@@ -2,9 +2,9 @@
 
 import asyncio
 import contextlib
-import itertools
 import ssl
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -119,15 +119,18 @@ async def test_a_handshake_cut_anywhere_is_a_fault_of_the_line_and_the_next_one_
     async with server:
         with Link(server.sockets[0].getsockname()[1]) as link:
             transport = HttpTransport(f"https://localhost:{link.port}", tls=client_context(pem))
-            cuts = itertools.cycle(range(1, 1_200, 90))
-            link.fail_with(lambda: Fault(reply_bytes=next(cuts)))
-            for _ in range(13):
-                with pytest.raises(ExchangeError) as caught:
-                    await transport.post(b"x")
-                assert caught.value.fault.of_the_line
-            link.heal()
-            assert (await transport.post(b"x")).body == b"answer"
-            await transport.close()
+            try:
+                # The server's first flight has some 700 bytes: no cut here lets it be whole, so
+                # there is no session that a later connection could resume.
+                for cut in range(1, 560, 40):
+                    link.fail_with(partial(Fault, reply_bytes=cut))
+                    with pytest.raises(ExchangeError) as caught:
+                        await transport.post(b"x")
+                    assert caught.value.fault.of_the_line
+                link.heal()
+                assert (await transport.post(b"x")).body == b"answer"
+            finally:
+                await transport.close()
 
 
 async def test_a_handshake_that_is_never_answered_is_called_late(line: Loopback) -> None:
