@@ -1,8 +1,8 @@
 """The exchange: one message of a device, one transaction, one answer (docs/protocol.md section 5).
 
 - known sender, rate, signature, receiver key, opening, shape, revocation, content: before the
-  transaction;
-  a short message (section 4.2) is known by its session, and opening it is its signature
+  transaction; a short message (section 4.2) is known by its session, and opening it is its
+  signature
 - one transaction: lock the device and its journal, judge the turn, compare what is held, append
   what is new, project it, read what the device lacks; commit
 - a message repeated, late or reordered finds its events held and changes nothing

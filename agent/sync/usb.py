@@ -3,8 +3,7 @@
 The very messages of the line, always full. Each one that leaves is written down before it does and
 stays open until it is answered, for weeks. An answer counts like one to an open network request
 only if it answers the newest message this device has made at all; any other may only raise the
-delivered mark, append desk events, or bring a signed
-revocation.
+delivered mark, append desk events, or bring a signed revocation.
 """
 
 from __future__ import annotations
