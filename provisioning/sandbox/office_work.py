@@ -60,6 +60,7 @@ class OfficeWork:
         self._server = Place(port=int(facts.server.rpartition(":")[2]))
         self._door = door
         self._commands = synthetic.commands(seed, today=today)
+        self._cards = citizen_cards(self._commands)
 
     async def receive_dossier(self) -> Received:
         """Receive a made-up dossier. Raises WorkFailed."""
@@ -80,7 +81,7 @@ class OfficeWork:
 
         Raises WorkFailed when no visit is recorded.
         """
-        visitor = next(_cards(self._commands))
+        visitor = next(self._cards)
         before = await self._newest_visit()
         self._door.scan(visitor)
         try:
@@ -146,12 +147,18 @@ def _good(answer: Answer) -> Any:
         raise WorkFailed(str(error)) from error
 
 
-def _cards(commands: Iterator[dict[str, Any]]) -> Iterator[bytes]:
-    """Yield the QR codes of citizen cards: seven fields, as issued since 2021."""
+def citizen_cards(commands: Iterator[dict[str, Any]]) -> Iterator[bytes]:
+    """Yield the QR codes of those who come in, each once: seven fields, as issued since 2021.
+
+    A card read again within the minute is passed over and one read later lets its holder out, so
+    neither would be somebody coming in.
+    """
+    came_in: set[str] = set()
     for command in commands:
-        if command["type"] != "visit.check_in":
+        if command["type"] != "visit.check_in" or command["visitor"]["id_number"] in came_in:
             continue
         person = command["visitor"]
+        came_in.add(person["id_number"])
         born = date.fromisoformat(person["date_of_birth"])
         gender = "Nữ" if person["gender"] == "female" else "Nam"
         fields = (

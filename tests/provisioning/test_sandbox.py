@@ -10,6 +10,8 @@ import socket
 import stat
 import subprocess
 import time
+from datetime import date
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,6 +19,8 @@ from uuid import UUID
 import httpx
 import pytest
 
+from provisioning.sandbox.office_work import citizen_cards
+from records import synthetic
 from tests.e2e.world import free_port
 from tests.provisioning.conftest import (
     BIN,
@@ -280,6 +284,18 @@ def test_in_words_it_tells_where_to_look_and_how_to_sign_in(tmp_path: Path) -> N
     assert done.returncode == 0
     for word in ("lan.nt", "PIN", "operator", "Xã Ứng Hòa", "http://127.0.0.1:"):
         assert word in done.stdout
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_nobody_comes_in_twice_in_the_story(seed: int) -> None:
+    days_commands = islice(synthetic.commands(seed, today=date(2026, 11, 28)), 300)
+    readable = [c for c in days_commands if c["type"] == "visit.check_in"]
+    persons = {c["visitor"]["id_number"] for c in readable}
+    assert len(persons) < len(readable)
+    cards = list(citizen_cards(iter(readable)))
+    assert [card.split(b"|")[0].decode() for card in cards] == list(
+        dict.fromkeys(c["visitor"]["id_number"] for c in readable)
+    )
 
 
 @pytest.mark.slow
