@@ -89,6 +89,10 @@ class Disk:
         """Let the program die, or the power go, just before the `after`-th call from now."""
         self._strike = (self.calls + after, how)
 
+    def spare(self) -> None:
+        """Let no strike come that was to come."""
+        self._strike = None
+
     def image(self, how: Cut) -> Image:
         """Return what is left of every file."""
         if how == "kill":

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import shutil
-import weakref
 from collections.abc import Coroutine
 from pathlib import Path
 from random import Random
@@ -39,7 +38,7 @@ class Life:
     def __init__(self, name: str, folder: Path, random: Random) -> None:
         self.name, self.folder = name, folder
         self.connections: list[aiosqlite.core.Connection] = []
-        self.tasks: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
+        self.tasks: set[asyncio.Task[Any]] = set()
         self.left: Image | None = None
         """What is left of its files, once it is dead."""
         self.link: Any = None
@@ -122,7 +121,8 @@ def tasks_know_their_owner(loop: asyncio.AbstractEventLoop) -> None:
         context: contextvars.Context | None = how.get("context")
         owner = OWNER.get(None) if context is None else context.get(OWNER)
         if isinstance(owner, Life):
-            owner.tasks.add(task)
+            owner.tasks.add(task)  # a dead program's are held by nobody else
+            task.add_done_callback(owner.tasks.discard)
         return task
 
     loop.set_task_factory(make)  # type: ignore[arg-type]

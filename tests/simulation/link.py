@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from random import Random
 
 from agent.sync import faults
+from agent.sync.http import Patience
 from agent.sync.transport import ExchangeError, Reply
 from tests.simulation.clock import VirtualLoop
 from tests.simulation.province import Province
 
-SILENCE_S = 60.0
-"""`agent.sync.http.Patience.silence_s`."""
+PATIENCE = Patience()
 HEARD_MAX = 40
 """Messages that somebody on the line remembers of each direction."""
 
@@ -86,7 +86,10 @@ class Link:
         self.posts += 1
         self._began_s = self._loop.time()
         try:
-            return Reply(await self._post(message))
+            async with asyncio.timeout(PATIENCE.total_s):
+                return Reply(await self._post(message))
+        except TimeoutError as error:
+            raise ExchangeError(faults.LATE, "all in all") from error
         finally:
             self._began_s = None
 
@@ -148,7 +151,7 @@ class Link:
     async def _die_away(self) -> None:
         if self._random.random() < 0.5:
             raise ExchangeError(faults.CUT, "reset")
-        await asyncio.sleep(SILENCE_S)
+        await asyncio.sleep(PATIENCE.silence_s)
         raise ExchangeError(faults.LATE, "silence")
 
     def _foreign(self) -> bytes:

@@ -114,6 +114,9 @@ class World:
     async def leave_in_peace(self) -> None:
         """Mend every line, start everybody, let everything be told. Raises Broken if it is not."""
         self.log("peace")
+        for mortal in (self.province, *self.devices):
+            if mortal.life is not None:
+                mortal.life.disk.spare()
         if not self.province.up:
             await self.start_province()
         self.province.skew_ms = 0
