@@ -66,15 +66,14 @@ class Clerk:
 
 
 def _line(key: str, number: int) -> bytes:
-    """A command that nobody else has: somebody comes in, with a card of their own."""
-    visitor = {"full_name": f"Người {number}", "id_number": f"{number:012}"}
+    """A command that is not known again but by its key: a name alone recognises nobody."""
     return msgspec.json.encode(
         {
             "type": "visit.check_in",
             "key": key,
-            "method": "id_card_qr",
-            "visitor": visitor,
+            "method": "declared_by_staff",
+            "declared_by": "staff",
+            "visitor": {"full_name": f"Người {number}"},
             "purpose": key,
         }
     )
-

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -18,6 +18,7 @@ import pytest
 
 import agent.figures
 import agent.sync.shell
+import agent.sync.usb
 from agent.config import Api, Config, Province
 from agent.figures import Figures
 from agent.journal import Journal, Transaction, backup, database
@@ -44,6 +45,8 @@ from wire.chain import Head
 KEY = bytes(range(32))
 PERSON_KEY = bytes(32)
 JOURNAL = "journal.db"
+STICK_PLAIN_BYTES = 1_500
+"""Events in one message on a stick; in truth a thousand times more."""
 
 
 @dataclass
@@ -274,6 +277,9 @@ def simulated_machine() -> Iterator[None]:
         patch.setattr(agent.figures, "disk_report", lambda _file: DiskReport(state="ok"))
         patch.setattr(agent.sync.shell, "open_route_socket", _link_of_this_task)
         patch.setattr(agent.sync.shell, "RouteWatch", _Routes)
+        # Few records are several messages on a stick, which can be lost one by one.
+        batch = replace(agent.sync.usb.BATCH, plain_bytes=STICK_PLAIN_BYTES)
+        patch.setattr(agent.sync.usb, "BATCH", batch)
         yield
 
 

@@ -70,6 +70,7 @@ class Life:
             work.close()
             raise Dead(self.name)
         task = self.spawn(work, name)
+        task.add_done_callback(hear)  # who asked may be gone by then
         await asyncio.wait({task, self._death}, return_when=asyncio.FIRST_COMPLETED)
         if self.dead or not task.done() or task.cancelled():
             raise Dead(self.name)
@@ -81,8 +82,9 @@ class Life:
             self._struck(self.disk.image(how))
 
     def _struck(self, image: Image) -> None:
-        self.left = image
-        self._death.set_result(None)
+        if not self.dead:  # nobody dies twice
+            self.left = image
+            self._death.set_result(None)
 
     async def bury(self) -> Image:
         """End what is left of a dead program and return what is left of its files."""
@@ -109,6 +111,12 @@ class Life:
             drop(connection)
         self.connections.clear()
         shutil.rmtree(self.folder)
+
+
+def hear(task: asyncio.Task[Any]) -> None:
+    """Take note of how a task ended that nobody waits for."""
+    if not task.cancelled():
+        task.exception()
 
 
 def tasks_know_their_owner(loop: asyncio.AbstractEventLoop) -> None:

@@ -32,7 +32,7 @@ class Weather:
     doubled: float = 0.06
     """It arrives once more, later, maybe after newer ones."""
     replayed: float = 0.05
-    """An old answer comes in the place of the new one, which is kept back."""
+    """An old answer, full for full and short for short, comes in the place of the new one."""
     foreign: float = 0.04
     """Something else comes back: a portal's page, or bytes with a flipped bit."""
     again: float = 0.03
@@ -122,10 +122,10 @@ class Link:
         if fate == "lost_down":
             _remember(self._answers, answer)
             await self._die_away()
-        if fate == "replayed" and self._answers:
-            old = self._random.choice(self._answers)
+        alike = [old for old in self._answers if old[0] == message[0]]
+        if fate == "replayed" and alike:
             _remember(self._answers, answer)
-            return old
+            return self._random.choice(alike)
         _remember(self._answers, answer)
         await self._way()
         return answer

@@ -181,6 +181,12 @@ async def export(world: World) -> None:
     await world.sticks.export(device, world.sticks.pick())
 
 
+async def rot(world: World) -> None:
+    """A stick loses a message."""
+    if world.sticks.all:
+        world.sticks.rot(world.sticks.pick())
+
+
 async def stick_to_province(world: World) -> None:
     """A stick comes to the province, for the first time or again."""
     await world.sticks.take_to_province(world.sticks.pick())
@@ -213,9 +219,10 @@ async def restore(world: World) -> None:
 
     Messages that nobody has taken in yet are lost with the disk: see `fork` in `NOT_YET`.
     """
-    device = _someone(world)
-    if device.name not in world.copies or device.name in world.restored or not world.province.up:
+    able = [each for each in world.devices if each.name in world.copies.keys() - world.restored]
+    if not able or not world.province.up:
         return
+    device = world.random.choice(able)
     copy = world.copies[device.name]
     device.die("kill")
     await device.bury()
@@ -245,10 +252,11 @@ ALWAYS = (
     Move("publish", 6, publish),
     Move("sync now", 5, sync_now),
     Move("export", 8, export),
+    Move("rot", 4, rot),
     Move("stick to province", 7, stick_to_province),
     Move("stick to office", 7, stick_to_office),
-    Move("back up", 5, back_up),
-    Move("restore", 4, restore),
+    Move("back up", 6, back_up),
+    Move("restore", 3, restore),
 )
 
 NOT_YET: tuple[Move, ...] = ()

@@ -22,7 +22,7 @@ from server.store.transient import is_transient
 from tests.server.province import make_config
 from tests.simulation.clock import START_MS, VirtualLoop
 from tests.simulation.disk import Cut, Image, lay
-from tests.simulation.life import Dead, Life
+from tests.simulation.life import Dead, Life, hear
 from tests.simulation.template import DATABASE, Template, context_of
 from wire.problems import Refusal
 
@@ -100,8 +100,7 @@ class Province:
     def hear(self, body: bytes, address: str) -> None:
         """Take in a message whose answer nobody waits for."""
         if self.up and self.life is not None:
-            heard = self.life.spawn(self._exchange(body, address), "exchange")
-            heard.add_done_callback(lambda done: done.cancelled() or done.exception())
+            self.life.spawn(self._exchange(body, address), "exchange").add_done_callback(hear)
 
     async def take_stick(self, stick: Path) -> TakenIn:
         """Take in a stick's messages and put the answers beside them. Raises Dead, Refusal."""

@@ -54,6 +54,13 @@ class Sticks:
             shutil.rmtree(stick.folder)
         self.all.clear()
 
+    def rot(self, stick: Stick) -> None:
+        """One of the files on a stick cannot be read any more."""
+        files = reading.find(stick.folder, names.is_message)
+        if files:
+            self._random.choice(files).unlink()
+            self._log("a message on a stick is lost")
+
     async def export(self, device: Device, stick: Stick) -> None:
         """Put what waits at an office onto a stick, as `commune-agent carrier export` does."""
         if device.agent is None or device.life is None:
