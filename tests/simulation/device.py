@@ -130,11 +130,6 @@ class Device:
         self.boots += 1
         self.clock = BoxClock(self._loop, self.boots, self.clock.skew_ms)
 
-    def strike(self, after: int, how: Cut) -> None:
-        """Let that happen just before the `after`-th call from now that changes its disk."""
-        if self.life is not None:
-            self.life.disk.strike(after, how)
-
     def die(self, how: Cut) -> None:
         """Kill its agent, or cut its power."""
         if self.life is not None:

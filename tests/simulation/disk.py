@@ -7,7 +7,8 @@ sync of a watched folder passes through here before it is done for real. So what
 - `Disk.image("kill")` is what is left when the program dies: every write reached the kernel.
 - Every other image is what is left when the power goes: what was synced, and of the writes since
   then nothing, all, the first few, the first few and half a one, or any sectors of them.
-- `Disk.strike(n, how)` takes the image just before the n-th call from now and calls `struck`.
+- `Disk.strike(n, how)` takes the image just before the n-th call from now and calls `struck`;
+  `Disk.strike_at_sync(n, how)` just after the n-th sync: all is kept, and nobody was told.
 
 Shared memory (`-shm`) is never part of an image: it is made anew.
 """
@@ -81,6 +82,7 @@ class Disk:
         self._random = random
         self._files: dict[str, File] = {}
         self._strike: tuple[int, Cut] | None = None
+        self._sync_strike: tuple[int, Cut] | None = None
         for path in sorted(folder.iterdir()):
             if path.is_file() and not path.name.endswith("-shm"):
                 self._files[path.name] = File(bytearray(path.read_bytes()), exists=True)
@@ -89,9 +91,13 @@ class Disk:
         """Let the program die, or the power go, just before the `after`-th call from now."""
         self._strike = (self.calls + after, how)
 
+    def strike_at_sync(self, after: int, how: Cut) -> None:
+        """Let it happen just after the `after`-th sync from now."""
+        self._sync_strike = (after, how)
+
     def spare(self) -> None:
         """Let no strike come that was to come."""
-        self._strike = None
+        self._strike = self._sync_strike = None
 
     def image(self, how: Cut) -> Image:
         """Return what is left of every file."""
@@ -144,6 +150,12 @@ class Disk:
     def synced(self, name: str) -> None:
         """Remember a sync."""
         self._files.setdefault(name, File()).sync()
+        if self._sync_strike is None:
+            return
+        left, how = self._sync_strike
+        self._sync_strike = (left - 1, how) if left > 1 else None
+        if self._sync_strike is None:
+            self.struck(self.image(how))
 
     def deleted(self, name: str) -> None:
         """Forget a file. SQLite only deletes what has been folded in durably."""

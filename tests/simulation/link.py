@@ -51,6 +51,8 @@ class Link:
         self, name: str, province: Province, random: Random, loop: VirtualLoop
     ) -> None:
         self.name, self.up, self.silent = name, True, False
+        self.cut_off = False
+        """Whether it stays down as long as there is trouble."""
         self.weather = Weather()
         self.latency_s = 0.1
         self.posts = 0

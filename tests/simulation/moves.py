@@ -15,6 +15,7 @@ from tests.simulation.device import Device
 from tests.simulation.disk import CUTS, Cut
 from tests.simulation.life import Dead
 from tests.simulation.link import Weather
+from tests.simulation.province import Province
 from tests.simulation.world import World
 from wire.problems import Refusal
 
@@ -23,6 +24,9 @@ MOVES = (22, 40)
 PAUSES_S = (0.05, 0.5, 3, 20, 90, 400, 2_000)
 PAUSE_SHARES = (4, 5, 6, 6, 4, 2, 1)
 STRIKE_CALLS_MAX = 60
+STRIKE_SYNCS_MAX = 3
+CUT_OFF = 0.3
+"""How often an office has no line at all until peace comes, and only sticks."""
 JUMPS_MS = (-55 * 365 * 86_400_000, -3_600_000, -90_000, 90_000, 86_400_000, 12 * 365 * 86_400_000)
 """To 1970, an hour back, a minute and a half either way, a day on, and to 2038."""
 
@@ -40,6 +44,11 @@ async def trouble(world: World, switched_on: frozenset[str]) -> None:
     random = world.random
     moves = [*ALWAYS, *(move for move in NOT_YET if move.name in switched_on)]
     shares = [move.share for move in moves]
+    for device in world.devices:
+        if random.random() < CUT_OFF:
+            device.link.set(up=False)
+            device.link.cut_off = True
+            world.log(f"{device.name} has no line")
     for _ in range(random.randint(*MOVES)):
         (move,) = random.choices(moves, shares)
         world.counts[move.name] += 1
@@ -69,6 +78,21 @@ def _how(random: Random) -> Cut:
     return "kill" if random.random() < 0.35 else random.choice(CUTS)
 
 
+def _strike_later(world: World, mortal: Device | Province, how: Cut) -> None:
+    """Strike in the middle of a write to come, or just when it is durable and nobody knows."""
+    if mortal.life is None:
+        return
+    disk, random = mortal.life.disk, world.random
+    if random.random() < 0.5:
+        after = random.randint(1, STRIKE_SYNCS_MAX)
+        disk.strike_at_sync(after, how)
+        world.log(f"{mortal.life.name} will die at sync {after}: {how}")
+    else:
+        after = random.randint(1, STRIKE_CALLS_MAX)
+        disk.strike(after, how)
+        world.log(f"{mortal.life.name} will die at call {after}: {how}")
+
+
 # --- what always may happen --------------------------------------------------------------------------
 
 
@@ -93,9 +117,7 @@ async def strike_agent_writing(world: World) -> None:
     """The same in the middle of one of the next writes, with work coming in."""
     device, how = _someone(world), _how(world.random)
     if device.up and device.life is not None:
-        after = world.random.randint(1, STRIKE_CALLS_MAX)
-        world.log(f"{device.name} will die at call {after}: {how}")
-        device.strike(after, how)
+        _strike_later(world, device, how)
         if not world.clerks[device.name].waits:
             world.clerks[device.name].record(world.random.randint(1, 5))
 
@@ -120,14 +142,14 @@ async def strike_province(world: World) -> None:
             world.log(f"the province dies: {how}")
             province.die(how)
         else:
-            after = world.random.randint(1, STRIKE_CALLS_MAX)
-            world.log(f"the province will die at call {after}: {how}")
-            province.life.disk.strike(after, how)
+            _strike_later(world, province, how)
 
 
 async def line(world: World) -> None:
     """A line falls, silently or not, or rises."""
     link = _someone(world).link
+    if link.cut_off:
+        return
     if link.up:
         link.set(up=False, silent=world.random.random() < 0.4)
     else:
@@ -183,8 +205,7 @@ async def export(world: World) -> None:
 
 async def rot(world: World) -> None:
     """A stick loses a message."""
-    if world.sticks.all:
-        world.sticks.rot(world.sticks.pick())
+    world.sticks.rot()
 
 
 async def stick_to_province(world: World) -> None:
@@ -222,7 +243,8 @@ async def restore(world: World) -> None:
     able = [each for each in world.devices if each.name in world.copies.keys() - world.restored]
     if not able or not world.province.up:
         return
-    device = world.random.choice(able)
+    telling = [each for each in able if world.oracle.must_be_told(each)]
+    device = world.random.choice(telling or able)
     copy = world.copies[device.name]
     device.die("kill")
     await device.bury()
@@ -251,12 +273,12 @@ ALWAYS = (
     Move("province clock", 2, province_clock),
     Move("publish", 6, publish),
     Move("sync now", 5, sync_now),
-    Move("export", 8, export),
+    Move("export", 10, export),
     Move("rot", 4, rot),
-    Move("stick to province", 7, stick_to_province),
+    Move("stick to province", 9, stick_to_province),
     Move("stick to office", 7, stick_to_office),
-    Move("back up", 6, back_up),
-    Move("restore", 3, restore),
+    Move("back up", 8, back_up),
+    Move("restore", 4, restore),
 )
 
 NOT_YET: tuple[Move, ...] = ()

@@ -90,11 +90,7 @@ class Oracle:
         self.known[device.name].copied_at = device.answered
 
     def went_back(self, device: Device) -> None:
-        """The journal was replaced by its copy: what nobody else holds is lost with the disk.
-
-        Two answers that counted since the copy: with the second request the device showed a turn
-        that the copy does not know, so the province must have noticed.
-        """
+        """The journal was replaced by its copy: what nobody else holds is lost with the disk."""
         known = self.known[device.name]
         known.restored = known.going_back = True
         held = max(len(self.held_rows(device)), len(own_rows(device)))
@@ -102,8 +98,16 @@ class Oracle:
             del known.told[seq]
         known.keys = {key: seq for key, seq in known.keys.items() if seq <= held}
         known.allows.add("device-restored")
-        if device.answered - known.copied_at >= TELLING_ANSWERS:
+        if self.must_be_told(device):
             known.expects["device-restored"] += 1
+
+    def must_be_told(self, device: Device) -> bool:
+        """Whether the province must notice that the journal is an older one.
+
+        Two answers that counted since the copy: with the second request the device showed a turn
+        that the copy does not know.
+        """
+        return device.answered - self.known[device.name].copied_at >= TELLING_ANSWERS
 
     def came_back(self, device: Device) -> None:
         """A restored journal has heard the province: from now on all of it is there again."""

@@ -54,9 +54,9 @@ class Sticks:
             shutil.rmtree(stick.folder)
         self.all.clear()
 
-    def rot(self, stick: Stick) -> None:
-        """One of the files on a stick cannot be read any more."""
-        files = reading.find(stick.folder, names.is_message)
+    def rot(self) -> None:
+        """One of the messages on a stick cannot be read any more."""
+        files = [path for each in self.all for path in reading.find(each.folder, names.is_message)]
         if files:
             self._random.choice(files).unlink()
             self._log("a message on a stick is lost")
