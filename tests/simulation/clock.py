@@ -74,7 +74,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         future: asyncio.Future[T] = self.create_future()
         try:
             future.set_result(func(*args))
-        except Exception as error:  # noqa: BLE001 - handed on as an executor does
+        except Exception as error:
             future.set_exception(error)
         return future
 
@@ -92,8 +92,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
 def run(main: Callable[[VirtualLoop], Coroutine[Any, Any, T]]) -> T:
     """Run a coroutine in simulated time; what it leaves running is cancelled."""
     loop = VirtualLoop()
-    previous = events._get_running_loop()  # noqa: SLF001
-    events._set_running_loop(None)  # noqa: SLF001 - a test of pytest-asyncio may run around us
+    previous = events._get_running_loop()
+    events._set_running_loop(None)
     try:
         asyncio.set_event_loop(loop)
         context = contextvars.copy_context()
@@ -105,7 +105,7 @@ def run(main: Callable[[VirtualLoop], Coroutine[Any, Any, T]]) -> T:
     finally:
         asyncio.set_event_loop(None)
         loop.close()
-        events._set_running_loop(previous)  # noqa: SLF001
+        events._set_running_loop(previous)
 
 
 def _cancel_rest(loop: VirtualLoop) -> None:

@@ -7,12 +7,12 @@ without pages and instruments, with simulated clocks, chance, line and disk.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -155,7 +155,8 @@ class Device:
 
     async def back_up(self, target: Path) -> None:
         """Copy the journal to `target`, as `commune-agent backup` does."""
-        assert self.life is not None and self.agent is not None
+        assert self.life is not None
+        assert self.agent is not None
         began_ms = self.clock.now_ms()
         journal = self.agent.journal
 
@@ -258,7 +259,7 @@ class _Routes:
     def __init__(self, link: Link) -> None:
         self.changed = link.changed
 
-    def __enter__(self) -> _Routes:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exc: object) -> None:
@@ -282,4 +283,3 @@ def _link_of_this_task() -> Any:
     owner = OWNER.get()
     assert isinstance(owner, Life)
     return owner.link
-

@@ -128,8 +128,8 @@ class Disk:
             sectors = [part for write in pending for part in _sectors(write)]
             return [part for part in sectors if random.random() < 0.5]
         kept = list(pending[: random.randrange(len(pending) + 1)])
-        if how == "torn" and kept and kept[-1].data:
-            offset, data = kept[-1]
+        offset, data = kept[-1] if kept else Write(0, None)
+        if how == "torn" and data:
             cut = random.randrange(len(data) // SECTOR_BYTES + 1) * SECTOR_BYTES
             kept[-1] = Write(offset, data[:cut])
         return kept
@@ -170,15 +170,13 @@ def _sectors(write: Write) -> Iterator[Write]:
         yield Write(write.offset + at, write.data[at : at + SECTOR_BYTES])
 
 
-# --- the layer between SQLite and its own file system (sqlite3.h) --------------------------------
+# --- the layer between SQLite and its own file system (sqlite3.h) ----------------------------
 
 _CLOSE = c.CFUNCTYPE(c.c_int, c.c_void_p)
 _WRITE = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_void_p, c.c_int, c.c_int64)
 _TRUNCATE = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_int64)
 _SYNC = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_int)
-_OPEN = c.CFUNCTYPE(
-    c.c_int, c.c_void_p, c.c_void_p, c.c_void_p, c.c_int, c.POINTER(c.c_int)
-)
+_OPEN = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_void_p, c.c_void_p, c.c_int, c.POINTER(c.c_int))
 _DELETE = c.CFUNCTYPE(c.c_int, c.c_void_p, c.c_void_p, c.c_int)
 # A path is handed on as the pointer it came as: SQLite keeps it, and reads what stands behind it.
 _NAME = b"commune-simulated-disk"

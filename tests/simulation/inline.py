@@ -50,7 +50,7 @@ class _Queue:
             return
         try:
             result, error = function(), None
-        except BaseException as raised:  # noqa: BLE001 - handed on as the thread does
+        except BaseException as raised:
             result, error = None, raised
         if future is None or (owner is not None and owner.dead):
             return
@@ -106,7 +106,7 @@ def without_threads() -> Iterator[None]:
 
 def drop(connection: aiosqlite.core.Connection) -> None:
     """Let go of a dead program's connection."""
-    raw, connection._connection = connection._connection, None  # noqa: SLF001
-    connection._running = False  # noqa: SLF001
+    raw, connection._connection = connection._connection, None
+    connection._running = False
     if raw is not None:
         raw.close()

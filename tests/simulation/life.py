@@ -45,7 +45,7 @@ class Life:
         """The line of a program that has one."""
         self._random = random
         self._loop = asyncio.get_running_loop()
-        self._death: asyncio.Future[None] = self._loop.create_future()
+        self._death: asyncio.Future[Any] = self._loop.create_future()
         self._context = contextvars.copy_context()
         self._context.run(OWNER.set, self)
         self.disk = watch(folder, random)
@@ -71,8 +71,9 @@ class Life:
             raise Dead(self.name)
         task = self.spawn(work, name)
         task.add_done_callback(hear)  # who asked may be gone by then
-        await asyncio.wait({task, self._death}, return_when=asyncio.FIRST_COMPLETED)
-        if self.dead or not task.done() or task.cancelled():
+        either: set[asyncio.Future[Any]] = {task, self._death}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if self._death.done() or task.cancelled():
             raise Dead(self.name)
         return task.result()
 
@@ -122,9 +123,7 @@ def hear(task: asyncio.Task[Any]) -> None:
 def tasks_know_their_owner(loop: asyncio.AbstractEventLoop) -> None:
     """Let every task be known to the life it belongs to."""
 
-    def make(
-        loop: asyncio.AbstractEventLoop, work: Any, **how: Any
-    ) -> asyncio.Task[Any]:
+    def make(loop: asyncio.AbstractEventLoop, work: Any, **how: Any) -> asyncio.Task[Any]:
         task: asyncio.Task[Any] = asyncio.Task(work, loop=loop, **how)
         context: contextvars.Context | None = how.get("context")
         owner = OWNER.get(None) if context is None else context.get(OWNER)
@@ -133,4 +132,4 @@ def tasks_know_their_owner(loop: asyncio.AbstractEventLoop) -> None:
             task.add_done_callback(owner.tasks.discard)
         return task
 
-    loop.set_task_factory(make)  # type: ignore[arg-type]
+    loop.set_task_factory(make)

@@ -47,9 +47,7 @@ class Weather:
 class Link:
     """The line of one place."""
 
-    def __init__(
-        self, name: str, province: Province, random: Random, loop: VirtualLoop
-    ) -> None:
+    def __init__(self, name: str, province: Province, random: Random, loop: VirtualLoop) -> None:
         self.name, self.up, self.silent = name, True, False
         self.cut_off = False
         """Whether it stays down as long as there is trouble."""
@@ -104,7 +102,7 @@ class Link:
     async def close(self) -> None:
         """Nothing to close."""
 
-    # --- what happens on the way -------------------------------------------------------------------
+    # --- what happens on the way -----------------------------------------------------------------
 
     async def _post(self, message: bytes) -> bytes:
         await self._way()

@@ -93,7 +93,7 @@ def _strike_later(world: World, mortal: Device | Province, how: Cut) -> None:
         world.log(f"{mortal.life.name} will die at call {after}: {how}")
 
 
-# --- what always may happen --------------------------------------------------------------------------
+# --- what always may happen ------------------------------------------------------------------
 
 
 async def record(world: World) -> None:
@@ -255,10 +255,10 @@ async def restore(world: World) -> None:
     world.restored.add(device.name)
     world.clerks[device.name].stop_until_heard()
     await device.start()
-    if not world.province.up:
+    if world.province.now_dead():
         await world.start_province()
     world.oracle.went_back(device)
-    world.log(f"{device.name} is restored at {device.head().seq}")
+    world.log(f"{device.name} is restored")
 
 
 ALWAYS = (

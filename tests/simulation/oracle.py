@@ -30,7 +30,6 @@ from tests.simulation.province import Province
 from wire import chain
 from wire.chain import Head
 
-
 TELLING_ANSWERS = 2
 
 
@@ -75,7 +74,7 @@ class Oracle:
         self.known = {device.name: Known() for device in devices}
         self.province_restored = False
 
-    # --- what happens ------------------------------------------------------------------------------
+    # --- what happens ----------------------------------------------------------------------------
 
     def acknowledged(self, device: Device, key: str, seq: int, id_: str) -> None:
         """A clerk was told that a command is recorded."""
@@ -114,7 +113,7 @@ class Oracle:
         self.known[device.name].going_back = False
         self.device_is_back(device)
 
-    # --- what must hold at any time ------------------------------------------------------------------
+    # --- what must hold at any time --------------------------------------------------------------
 
     def look(self) -> None:
         """Compare every running device's delivered mark with the province."""
@@ -132,7 +131,9 @@ class Oracle:
         if held != delivered.hash:
             raise Broken(f"{device.name}: delivered up to {delivered.seq}, not held so")
         if known.receipt is not None and delivered.seq < known.receipt.seq and not known.restored:
-            raise Broken(f"{device.name}: delivered fell from {known.receipt.seq} to {delivered.seq}")
+            raise Broken(
+                f"{device.name}: delivered fell from {known.receipt.seq} to {delivered.seq}"
+            )
         if known.receipt is None or delivered.seq > known.receipt.seq:
             known.receipt = delivered
 
@@ -157,7 +158,7 @@ class Oracle:
             if receipt is not None and self.hash_at(device, receipt.seq) != receipt.hash:
                 raise Broken(f"the province lost {device.name}'s no. {receipt.seq}")
 
-    # --- what must hold at the end -----------------------------------------------------------------------
+    # --- what must hold at the end ---------------------------------------------------------------
 
     def judge(self) -> None:
         """Hold both sides against everything that is known; all lines are up and all is told."""
@@ -174,7 +175,9 @@ class Oracle:
         head = identity.genesis
         for row in theirs:
             if row.seq != head.seq + 1:
-                raise Broken(f"{name}: a hole or a double at the province: {row.seq} after {head.seq}")
+                raise Broken(
+                    f"{name}: a hole or a double at the province: {row.seq} after {head.seq}"
+                )
             if row.event is None or chain.extend(head, row.event).hash != row.hash:
                 raise Broken(f"{name}: no. {row.seq} at the province is not what its hash says")
             head = Head(row.seq, row.hash)
@@ -186,9 +189,7 @@ class Oracle:
 
     def _judge_desk(self, device: Device) -> None:
         identity = device.enrolled.enrolment.identity
-        query = (
-            "SELECT e.seq, e.hash, e.event FROM desk_event e WHERE e.desk_id = ? ORDER BY e.seq"
-        )
+        query = "SELECT e.seq, e.hash, e.event FROM desk_event e WHERE e.desk_id = ? ORDER BY e.seq"
         theirs = [Row(*row) for row in self._ask_province(query, identity.desk)]
         ours = own_rows(device, "desk")
         if ours != theirs:
@@ -219,7 +220,7 @@ class Oracle:
             if alarms:
                 raise Broken(f"{name}: told of {sorted(alarms)}, which never happened")
 
-    # --- reading both sides --------------------------------------------------------------------------------
+    # --- reading both sides ----------------------------------------------------------------------
 
     def hash_at(self, device: Device, seq: int) -> bytes | None:
         """Return hash(seq) of a device's journal as the province holds it."""
@@ -236,7 +237,9 @@ class Oracle:
         """Return a device's journal as the province holds it."""
         identity = device.enrolled.enrolment.identity
         query = _HELD + " WHERE j.device_id = ? AND j.journal_id = ? ORDER BY e.seq"
-        return [Row(*row) for row in self._ask_province(query, identity.device_id, identity.journal)]
+        return [
+            Row(*row) for row in self._ask_province(query, identity.device_id, identity.journal)
+        ]
 
     def _ask_province(self, query: str, *values: Any) -> list[Any]:
         with _reading(self._province) as connection:

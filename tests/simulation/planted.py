@@ -12,14 +12,18 @@ import msgspec
 import pytest
 
 import agent.journal.answered
+import agent.journal.commit
 import agent.journal.database
 import agent.journal.journal
+import agent.journal.marks
+import agent.sync.builder
 import agent.sync.receipts
 import agent.sync.shell
 import agent.sync.usb
 import server.exchange
 import server.places
 import server.store.engine
+import server.store.sqlite
 from agent.journal.database import Connection
 from agent.sync import answer, store
 from agent.sync.pacing import Load
@@ -49,7 +53,7 @@ def skipped_fsync(patch: Patch) -> None:
 
 def skipped_fsync_at_the_province(patch: Patch) -> None:
     """The province's database is opened so."""
-    honest = server.store.engine.connector
+    honest = server.store.sqlite.connector
 
     def connector(*args: Any) -> Callable[[], Connection]:
         def connect() -> Connection:
@@ -81,7 +85,7 @@ class _PutOff:
 
 def answered_before_the_commit(patch: Patch) -> None:
     """The clerk is told before the transaction is committed."""
-    honest = agent.journal.journal.commit
+    honest = agent.journal.commit.commit
 
     def commit(connection: Connection, **how: Any) -> Any:
         return honest(_PutOff(connection), **how)
@@ -91,7 +95,7 @@ def answered_before_the_commit(patch: Patch) -> None:
 
 def reused_sequence(patch: Patch) -> None:
     """At a start the last event that no receipt covers is thought to be torn, and cut off."""
-    honest = agent.journal.journal.read_marks
+    honest = agent.journal.marks.read_marks
 
     def read_marks(connection: Connection) -> Any:
         marks = honest(connection)
@@ -153,7 +157,7 @@ def unseen_gap(patch: Patch) -> None:
 
 def receipt_for_nothing(patch: Patch) -> None:
     """The province gives a receipt for what it has not stored, one time in eight."""
-    honest = server.exchange._take_in  # noqa: SLF001
+    honest = server.exchange._take_in
     asked = iter(range(1, 1 << 30))
 
     async def take_in(this: Any, contact: Any, room: int) -> Any:
@@ -167,7 +171,7 @@ def receipt_for_nothing(patch: Patch) -> None:
 
 def turn_not_stored(patch: Patch) -> None:
     """The office does not keep the turn of an answer."""
-    honest = agent.sync.receipts._keep  # noqa: SLF001
+    honest = agent.sync.receipts._keep
 
     def keep(transaction: Any, taken: Any) -> None:
         before = transaction.get_meta(store.TURN)
@@ -209,7 +213,7 @@ def late_answer_lowers_the_mark(patch: Patch) -> None:
 
 def own_events_not_fetched(patch: Patch) -> None:
     """A restored office does not ask for its own events."""
-    honest = agent.sync.shell.Extras
+    honest = agent.sync.builder.Extras
 
     def extras(**said: Any) -> Any:
         return honest(**(said | {"fetch": None}))
@@ -220,9 +224,7 @@ def own_events_not_fetched(patch: Patch) -> None:
 def desk_not_compared(patch: Patch) -> None:
     """The office appends whatever desk events come, beginning where it likes."""
 
-    def following(
-        desk: Sequence[ChainedEvent], _prev: bytes, head: Head
-    ) -> Sequence[ChainedEvent]:
+    def following(desk: Sequence[ChainedEvent], _prev: bytes, head: Head) -> Sequence[ChainedEvent]:
         return [item for item in desk if item.seq > head.seq][1:]
 
     patch.setattr(agent.sync.receipts, "following", following)

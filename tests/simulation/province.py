@@ -32,9 +32,7 @@ T = TypeVar("T")
 class Province:
     """The province's server; `start` it, ask it, let it die, start it again."""
 
-    def __init__(
-        self, template: Template, folder: Path, random: Random, loop: VirtualLoop
-    ) -> None:
+    def __init__(self, template: Template, folder: Path, random: Random, loop: VirtualLoop) -> None:
         self.config: Config = make_config(folder)
         for name, data in template.files.items():
             (self.config.keys_dir / name).write_bytes(data)
@@ -59,6 +57,10 @@ class Province:
         if self.life is None:
             raise RuntimeError("the province does not run")
         return self.life.folder / DATABASE
+
+    def now_dead(self) -> bool:
+        """Whether it has died meanwhile."""
+        return not self.up
 
     def now_ms(self) -> int:
         """Its clock."""

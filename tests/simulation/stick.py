@@ -73,8 +73,6 @@ class Sticks:
                 made = await device.life.ask(work, "export")
             except (Refusal, Dead):
                 return
-            if device.life is None or device.life.dead:
-                return
             carried.write(names.message_name(self._random.randbytes(MESSAGE_BYTES)), made.message)
             self._log(f"{device.name} exports up to {made.last}")
             if not made.more:
@@ -94,7 +92,7 @@ class Sticks:
     async def take_to_office(self, device: Device, stick: Stick) -> None:
         """Plug a stick in at an office, which reads every answer on it."""
         stick.at_offices[device.name] = stick.at_offices.get(device.name, 0) + 1
-        fates = []
+        fates: list[str] = []
         for path in reading.find(stick.folder, names.is_answer):
             if not device.up or device.agent is None or device.life is None:
                 return

@@ -71,8 +71,9 @@ async def _happen(
         broken = str(found)
         world.log(f"broken: {broken}")
     finally:
-        for mortal in (*world.devices, world.province):
-            mortal.die("kill")
-            await mortal.bury()
+        for device in world.devices:
+            device.die("kill")
+            await device.bury()
+        world.province.die("kill")
+        await world.province.bury()
     return Outcome(seed, broken, world.trace, world.counts)
-

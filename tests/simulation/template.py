@@ -63,9 +63,7 @@ def box_of(device_id: bytes, machine: str) -> bytes:
     return box(device_id, f"{machine} id", f"{machine} disk", f"{machine} net")
 
 
-def context_of(
-    config: Config, store: Store, random: Random, *, now_ms: object
-) -> ServerContext:
+def context_of(config: Config, store: Store, random: Random, *, now_ms: object) -> ServerContext:
     """Return a province's context whose time and chance are simulated."""
     return ServerContext(
         config=config,
@@ -127,11 +125,15 @@ async def _enrolled(
         "device.cose": record,
         "province.cose": ctx.keys.province,
     }
+    enrolment = _read_back(folder, files)
+    if enrolment is None:
+        raise RuntimeError("not enrolled")
+    return Enrolled(enrolment, answer, box_of(signing.key_id, machine), machine)
+
+
+def _read_back(folder: Path, files: Mapping[str, bytes]) -> Enrolment | None:
     folder.mkdir(mode=0o700)
     for name, data in files.items():
         (folder / name).write_bytes(data)
         (folder / name).chmod(0o600)
-    enrolment = read_enrolment(folder)
-    if enrolment is None:
-        raise RuntimeError("not enrolled")
-    return Enrolled(enrolment, answer, box_of(signing.key_id, machine), machine)
+    return read_enrolment(folder)

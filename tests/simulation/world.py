@@ -50,9 +50,7 @@ class World:
             self._device(f"office {number}", begin.devices[number]) for number in range(count)
         ]
         self.oracle = Oracle(self.province, self.devices)
-        self.clerks = {
-            device.name: Clerk(device, self.oracle, self.log) for device in self.devices
-        }
+        self.clerks = {device.name: Clerk(device, self.oracle, self.log) for device in self.devices}
         self.sticks = Sticks(folder / "sticks", self.province, self.dice("sticks"), self.log)
 
     def _device(self, name: str, enrolled: Enrolled) -> Device:
@@ -68,7 +66,7 @@ class World:
         """Note a happening."""
         self.trace.append(f"{self.loop.time():12.3f} {text}")
 
-    # --- what moves and peace share ------------------------------------------------------------------
+    # --- what moves and peace share --------------------------------------------------------------
 
     async def start_device(self, device: Device) -> None:
         """Bury what died and start the agent on what is left. Raises Broken when it will not."""
@@ -109,14 +107,14 @@ class World:
                 self.oracle.came_back(device)
                 self.log(f"{device.name} has everything back: {device.head().seq}")
 
-    # --- peace ---------------------------------------------------------------------------------------
+    # --- peace -----------------------------------------------------------------------------------
 
     async def leave_in_peace(self) -> None:
         """Mend every line, start everybody, let everything be told. Raises Broken if it is not."""
         self.log("peace")
-        for mortal in (self.province, *self.devices):
-            if mortal.life is not None:
-                mortal.life.disk.spare()
+        for life in (self.province.life, *(device.life for device in self.devices)):
+            if life is not None:
+                life.disk.spare()
         if not self.province.up:
             await self.start_province()
         self.province.skew_ms = 0
