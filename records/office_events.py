@@ -220,6 +220,23 @@ class PowerLost(Struct, frozen=True, kw_only=True, omit_defaults=True):
     last_at: datetime | None = None
 
 
+class DeviceChanged(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Parts of the box are others than before (docs/protocol.md section 6, `box`)."""
+
+    parts: tuple[Literal["machine", "disk", "net"], ...]
+
+
+class JournalOpened(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The first event of a successor: it follows (journal, seq, hash), both in hexadecimal.
+
+    `fork`: from there on device and province remember different things; `restored`: the province
+    holds what the device wrote after its backup was made, and gave it back too late.
+    """
+
+    after: tuple[str, int, str]
+    why: Literal["fork", "restored"] = "fork"
+
+
 OFFICE_BODIES: Mapping[str, type[Struct]] = MappingProxyType(
     {
         "dossier.received": DossierReceived,
@@ -241,6 +258,8 @@ OFFICE_BODIES: Mapping[str, type[Struct]] = MappingProxyType(
         "visit.checked_out": VisitCheckedOut,
         "visit.ended": VisitEnded,
         "power.lost": PowerLost,
+        "device.changed": DeviceChanged,
+        "journal.opened": JournalOpened,
         "person.looked_up": PersonLookedUp,
     }
 )
