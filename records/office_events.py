@@ -201,6 +201,17 @@ class VisitEnded(Struct, frozen=True, kw_only=True, omit_defaults=True):
     out_at: datetime
 
 
+class ConflictResolved(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody in the office said which of two values of a dossier holds.
+
+    `conflict` is the id of the event whose value was kept beside (`records.conflicts`).
+    """
+
+    conflict: str
+    keep: Holder
+    reason: str
+
+
 class PersonLookedUp(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Somebody saw a person's data, or asked for a person by number.
 
@@ -257,6 +268,7 @@ OFFICE_BODIES: Mapping[str, type[Struct]] = MappingProxyType(
         "visit.checked_in": VisitCheckedIn,
         "visit.checked_out": VisitCheckedOut,
         "visit.ended": VisitEnded,
+        "conflict.resolved": ConflictResolved,
         "power.lost": PowerLost,
         "device.changed": DeviceChanged,
         "journal.opened": JournalOpened,
