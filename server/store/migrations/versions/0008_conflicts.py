@@ -1,7 +1,7 @@
 """How many conflicts of each dossier are open
 
-Revision ID: 0007
-Revises: 0006
+Revision ID: 0008
+Revises: 0007
 """
 
 import sqlalchemy as sa
