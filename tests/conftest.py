@@ -3,9 +3,20 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 DOES_NOT_APPLY = "does not apply: "
 """How the reason of a skip begins that has nothing to do with what is installed."""
+
+# Beside other work on few cores a limit in milliseconds would be luck. `.ci/run` tries the same
+# examples each time, so that what lands does not hang on a new one; elsewhere they are new ones.
+settings.register_profile(
+    "shared",
+    deadline=None,
+    derandomize="COMMUNE_CI" in os.environ,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("shared")
 
 
 @pytest.fixture
