@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from random import Random
 from typing import NamedTuple
 
+from tests.simulation import branches
 from tests.simulation.device import Device
 from tests.simulation.disk import CUTS, Cut
 from tests.simulation.life import Dead
@@ -240,7 +241,11 @@ async def restore(world: World) -> None:
 
     Messages that nobody has taken in yet are lost with the disk: see `fork` in `NOT_YET`.
     """
-    able = [each for each in world.devices if each.name in world.copies.keys() - world.restored]
+    able = [
+        each
+        for each in world.devices
+        if each.name in world.copies.keys() - world.restored and not world.is_branched(each)
+    ]
     if not able or not world.province.up:
         return
     telling = [each for each in able if world.oracle.must_be_told(each)]
@@ -281,6 +286,12 @@ ALWAYS = (
     Move("restore", 4, restore),
 )
 
-NOT_YET: tuple[Move, ...] = ()
+NOT_YET = (
+    Move("clone same box", 2, branches.clone_same_box),
+    Move("clone other box", 2, branches.clone_other_box),
+    Move("fork", 4, branches.fork),
+    Move("copy province", 4, branches.copy_province),
+    Move("restore province", 4, branches.restore_province),
+)
 
 BY_NAME: Mapping[str, Move] = {move.name: move for move in (*ALWAYS, *NOT_YET)}

@@ -31,6 +31,8 @@ from wire import chain
 from wire.chain import Head
 
 TELLING_ANSWERS = 2
+BRANCHED = frozenset({"fork", "quarantined", "device-restored", "box-changed", "part-swapped"})
+"""What people may be told once a journal has two branches."""
 
 
 class Broken(Exception):  # noqa: N818 - a judgement on the world
@@ -60,6 +62,10 @@ class Known:
     going_back: bool = False
     """It was restored and does not have everything back yet."""
     restored: bool = False
+    branched: bool = False
+    """Its journal has another branch: here, or in a copy of it that runs too."""
+    elsewhere: dict[int, str] = field(default_factory=dict)
+    """Acknowledged events that only the province has, as another branch."""
     expects: Counter[str] = field(default_factory=Counter)
     """Incidents that must be told, at least as often."""
     allows: set[str] = field(default_factory=set)
@@ -107,6 +113,38 @@ class Oracle:
         that the copy does not know.
         """
         return device.answered - self.known[device.name].copied_at >= TELLING_ANSWERS
+
+    def branched(self, device: Device) -> None:
+        """A restored office writes on; what the province holds beyond the copy is a branch."""
+        self.went_back(device)
+        known = self.known[device.name]
+        known.branched, known.going_back = True, False
+        known.elsewhere = {
+            seq: id_ for seq, id_ in known.told.items() if seq > len(own_rows(device))
+        }
+        known.told = {seq: id_ for seq, id_ in known.told.items() if seq not in known.elsewhere}
+        known.keys.clear()
+        known.allows |= BRANCHED
+
+    def cloned(self, device: Device, twin: Device) -> None:
+        """A copy of a device runs beside it: a person must be told once both have spoken."""
+        ours = self.known[device.name]
+        self.known[twin.name] = Known(told=dict(ours.told), restored=True, branched=True)
+        ours.restored = ours.branched = True
+        ours.allows |= BRANCHED
+        ours.expects["quarantined"] += 1
+
+    def all_is_held(self, device: Device) -> bool:
+        """Whether the province has all that was acknowledged at a branched device, if only aside,
+        and has told whom it must."""
+        known = self.known[device.name]
+        held = {
+            str(chain.event_id(hash_))
+            for table in ("event", "aside_event")
+            for (hash_,) in self._ask_province(f"SELECT hash FROM {table}")
+        }
+        missing = known.expects - self._incidents()[device.name]
+        return not missing and held.issuperset([*known.told.values(), *known.elsewhere.values()])
 
     def came_back(self, device: Device) -> None:
         """A restored journal has heard the province: from now on all of it is there again."""
@@ -163,8 +201,11 @@ class Oracle:
     def judge(self) -> None:
         """Hold both sides against everything that is known; all lines are up and all is told."""
         for device in self._devices:
-            self._judge_chain(device)
-            self._judge_desk(device)
+            if not self.known[device.name].branched:
+                self._judge_chain(device)
+                self._judge_desk(device)
+            elif not self.all_is_held(device):
+                raise Broken(f"{device.name}: something acknowledged is not at the province")
         self._judge_keys()
         self._judge_incidents()
 
@@ -206,11 +247,19 @@ class Oracle:
         if doubled:
             raise Broken(f"recorded twice: {doubled[:3]}")
 
-    def _judge_incidents(self) -> None:
+    def _incidents(self) -> dict[str, Counter[str]]:
+        """What people were told, by device; a copy's name is the original's."""
         found: dict[str, Counter[str]] = {device.name: Counter() for device in self._devices}
-        by_id = {d.enrolled.enrolment.identity.device_id: d.name for d in self._devices}
+        by_id = {
+            device.enrolled.enrolment.identity.device_id: device.name
+            for device in reversed(self._devices)
+        }
         for kind, device_id in self._ask_province("SELECT kind, device_id FROM incident"):
             found[by_id[device_id]][kind] += 1
+        return found
+
+    def _judge_incidents(self) -> None:
+        found = self._incidents()
         for name, told in found.items():
             known = self.known[name]
             missing = known.expects - told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import tempfile
 from collections import Counter
 from contextlib import ExitStack
@@ -50,6 +51,8 @@ def run(seed: int, *, switched_on: frozenset[str] = frozenset()) -> Outcome:
         for surroundings in (without_threads, simulated_disks, simulated_machine):
             stack.enter_context(surroundings())
         stack.enter_context(structlog.testing.capture_logs())
+        # The pool complains of connections that died with their program.
+        logging.getLogger("sqlalchemy.pool").addHandler(logging.NullHandler())
         return clock.run(lambda loop: _happen(seed, folder, loop, switched_on))
 
 

@@ -17,6 +17,7 @@ from tests.simulation import clock
 from tests.simulation.clerk import Clerk
 from tests.simulation.clock import VirtualLoop
 from tests.simulation.device import Device
+from tests.simulation.disk import Image
 from tests.simulation.life import Dead
 from tests.simulation.link import Link, Weather
 from tests.simulation.oracle import Broken, Oracle
@@ -43,6 +44,7 @@ class World:
         self.copies: dict[str, Path] = {}
         """The copy of each journal that has one."""
         self.restored: set[str] = set()
+        self.province_copy: Image | None = None
         count = self.random.choice(DEVICES)
         begin = template(count)
         self.province = Province(begin, folder / "province", self.dice("province"), loop)
@@ -61,6 +63,15 @@ class World:
     def dice(self, name: str) -> Random:
         """Return the chance of one part of the world: what others draw does not shift it."""
         return Random(f"{self.seed} {name}")
+
+    def is_branched(self, device: Device) -> bool:
+        """Whether there are two branches of a device's journal, or two of the device."""
+        return self.oracle.known[device.name].branched
+
+    def join(self, twin: Device) -> None:
+        """Let a copied device be part of the world."""
+        self.devices.append(twin)
+        self.clerks[twin.name] = Clerk(twin, self.oracle, self.log)
 
     def log(self, text: str) -> None:
         """Note a happening."""
@@ -147,7 +158,12 @@ class World:
     def _told_everything(self) -> bool:
         clerks = self.clerks.values()
         answered = not any(clerk.unanswered or clerk.waits for clerk in clerks)
-        return answered and all(device.settled for device in self.devices)
+        if not answered:
+            return False
+        return all(
+            self.oracle.all_is_held(device) if self.is_branched(device) else device.settled
+            for device in self.devices
+        )
 
     async def _wait_until_reported(self) -> None:
         """Wait until the reports of both sides agree, as `/v1/reconciliation` compares them."""
@@ -163,7 +179,9 @@ class World:
 
     async def _agree(self) -> bool:
         today = clock.date_of(self.province.now_ms())
-        offices = {device.enrolled.enrolment.identity.office_id for device in self.devices}
+        identities = {device.enrolled.enrolment.identity: device for device in self.devices}
+        branched = {each.office_id for each, d in identities.items() if self.is_branched(d)}
+        offices = {each.office_id for each in identities} - branched
         async with self.province.ctx.store.read() as conn:
             found = [await reconcile(conn, office, usual_span(today)) for office in sorted(offices)]
         return all(each.equal for each in found)
