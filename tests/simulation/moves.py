@@ -221,6 +221,15 @@ async def stick_to_office(world: World) -> None:
         await world.sticks.take_to_office(device, world.sticks.pick())
 
 
+async def stick_trip(world: World) -> None:
+    """A stick goes from an office to the province and back on one day."""
+    device, stick = _someone(world), world.sticks.pick()
+    await world.sticks.export(device, stick)
+    await world.sticks.take_to_province(stick)
+    if device.up:
+        await world.sticks.take_to_office(device, stick)
+
+
 async def back_up(world: World) -> None:
     """A copy of a journal is made."""
     device = _someone(world)
@@ -282,13 +291,14 @@ ALWAYS = (
     Move("rot", 4, rot),
     Move("stick to province", 9, stick_to_province),
     Move("stick to office", 7, stick_to_office),
+    Move("stick trip", 6, stick_trip),
     Move("back up", 8, back_up),
     Move("restore", 4, restore),
+    Move("clone same box", 1, branches.clone_same_box),
+    Move("clone other box", 1, branches.clone_other_box),
 )
 
 NOT_YET = (
-    Move("clone same box", 2, branches.clone_same_box),
-    Move("clone other box", 2, branches.clone_other_box),
     Move("fork", 4, branches.fork),
     Move("copy province", 4, branches.copy_province),
     Move("restore province", 4, branches.restore_province),

@@ -17,6 +17,8 @@ from tests.simulation.province import Province
 from wire.problems import Refusal
 
 STICKS_MAX = 6
+SKIPPED = 0.12
+"""Share of messages that somebody forgets to copy from one stick to the other."""
 
 
 @dataclass
@@ -73,7 +75,9 @@ class Sticks:
                 made = await device.life.ask(work, "export")
             except (Refusal, Dead):
                 return
-            carried.write(names.message_name(self._random.randbytes(MESSAGE_BYTES)), made.message)
+            name = names.message_name(self._random.randbytes(MESSAGE_BYTES))
+            if self._random.random() >= SKIPPED:
+                carried.write(name, made.message)
             self._log(f"{device.name} exports up to {made.last}")
             if not made.more:
                 break
