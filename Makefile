@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup run test check bench lock clean
+.PHONY: setup run test check simulate bench lock clean
 
 # The stamp holds the lock files' state: a changed lock installs again, nothing else does.
 setup: $(VENV)/.installed
@@ -27,6 +27,11 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Worlds from seeds; a seed that breaks is named with the command that shows it again.
+SEEDS ?= 1000
+simulate: setup
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(ARGS)
 
 bench: setup
 	$(BIN)/python -m bench $(ARGS)

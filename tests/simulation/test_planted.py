@@ -1,0 +1,36 @@
+"""The simulation is held against faults planted into the real code: it must find each of them."""
+
+import pytest
+
+from tests.simulation.planted import PLANTED, Planted
+from tests.simulation.story import run
+
+SEEDS = 60
+"""In so many worlds at most, from the first on."""
+QUICK = 3
+"""What is found among the first few is looked for on every commit."""
+
+
+def found_at(planted: Planted) -> int | None:
+    """Return the first seed whose world breaks with this fault in it."""
+    for seed in range(1, SEEDS + 1):
+        with pytest.MonkeyPatch.context() as patch:
+            planted.plant(patch)
+            outcome = run(seed)
+        if outcome.broken is not None:
+            return seed
+    return None
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        pytest.param(each, id=each.name, marks=() if each.seed <= QUICK else pytest.mark.slow)
+        for each in PLANTED
+    ],
+)
+@pytest.mark.timeout(600)
+def test_a_planted_fault_is_found(planted: Planted) -> None:
+    seed = found_at(planted)
+    assert seed is not None, f"{planted.name}: no world of {SEEDS} broke"
+    assert seed <= planted.seed, f"{planted.name}: found at {seed} only; {planted.seed} is written"
