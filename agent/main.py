@@ -244,7 +244,9 @@ class Daemon:
         return self.journal.marks.pos
 
     async def backup(self, file: str) -> int:
-        """Copy the journal to `file`; return the bytes written."""
+        """Copy the journal to `file`, with a fresh receipt in it; return the bytes written."""
+        if self.board.snapshot().line == "online":
+            await self.line.prove()
         began_ms = self.clock.now_ms()
         await self._note(backup.BEGAN_AT, began_ms)
         written = await asyncio.to_thread(backup.backup, self.config.database, self.key, Path(file))
