@@ -49,6 +49,8 @@ RESTART_S_MAX: Final = 600.0
 LOOK_S: Final = 2.0
 """A technician who has just enrolled the box is waiting beside it."""
 
+PROVE_S_MAX: Final = 10.0
+"""A backup waits this long for a receipt statement: without a line it is made all the same."""
 OF_THE_DISK: Final = frozenset({"disk-full", "disk-failed", "busy"})
 """Codes of a journal that cannot be written at present."""
 
@@ -88,6 +90,17 @@ class Line:
         """Try at once; before enrolment there is nothing to try."""
         if self._syncer is not None:
             self._syncer.sync_now()
+
+    async def prove(self) -> bool:
+        """Get a receipt statement of now, if the province answers soon; whether one came."""
+        if self._syncer is None:
+            return False
+        try:
+            async with asyncio.timeout(PROVE_S_MAX):
+                await self._syncer.prove()
+        except TimeoutError:
+            return False
+        return True
 
     def goodput_bytes_s(self) -> int | None:
         """What the line carries, as far as is known."""

@@ -34,6 +34,7 @@ from agent.locks import DataLock
 from agent.memory import give_back, settle
 from agent.noticed import Noticed
 from agent.notify import Notifier
+from agent.reserve import Reserve
 from agent.service import KEYS_SINCE, Service
 from agent.status import Live, Status, StatusBoard
 from agent.supervisor import Supervisor, stop_on_signals
@@ -110,12 +111,15 @@ async def _serve(
     enrolment = keys.read_enrolment(config.keys_dir)
     clock = SystemClock()
     views = Views(derived(key, b"commune/person/1"))
+    reserve = Reserve(config.data_dir)
+    reserve.make()
     journal = await Journal.open(
         config.database,
         key,
         identity=enrolment.identity if enrolment else None,
         projector=views,
         clock=clock,
+        reserve=reserve,
     )
     _log.info(
         "started",
@@ -216,6 +220,8 @@ class Daemon:
         start("forgetting", rounds.forget_old(journal, service, clock))
         start("resting", rounds.rest(journal))
         start("mending", rounds.mend(journal, board.touch))
+        if journal.reserve is not None:
+            start("reserve", rounds.keep_reserve(journal.reserve, self.noticed, board.touch))
         start("looking over", rounds.look_over(journal))
         if self.manager is not None:
             start("devices", self.manager.run())
@@ -238,7 +244,9 @@ class Daemon:
         return self.journal.marks.pos
 
     async def backup(self, file: str) -> int:
-        """Copy the journal to `file`; return the bytes written."""
+        """Copy the journal to `file`, with a fresh receipt in it; return the bytes written."""
+        if self.board.snapshot().line == "online":
+            await self.line.prove()
         began_ms = self.clock.now_ms()
         await self._note(backup.BEGAN_AT, began_ms)
         written = await asyncio.to_thread(backup.backup, self.config.database, self.key, Path(file))

@@ -21,6 +21,7 @@ from agent.journal import Appended, Journal, Transaction, answered
 from agent.journal.journal import BATCH_JOBS_MAX
 from agent.result import Result
 from agent.views.projector import Views
+from records.command_types import ReceiveDossier
 from records.commands import Submission, parse
 from records.decide import decide
 from records.decision import Decision, NewEvent
@@ -28,7 +29,9 @@ from records.moment import Moment, office_day
 from wire.event import Event, body_of, format_time
 from wire.limits import RECOVERY_WAIT_S_MAX, SALT_BYTES
 from wire.problems import Refusal
+from wire.texts import load
 
+TEXTS: Final = load("agent", "messages_core.toml")
 RECOVERING: Final = "journal-recovering"
 UNNAMED: Final = "device:socket"
 """Actor of a command from the socket that names none."""
@@ -174,6 +177,7 @@ class Service:
             known = answered.find(transaction.conn, place)
             if known is not None:
                 return self._dated(first_answers.given(transaction.conn, known))
+        self._room_for(submission)
         decision = decide(submission.command, self._facts.at(transaction), moment)
         first = self._append(transaction, decision, actor, moment)
         result = _result(decision, first)
@@ -181,6 +185,14 @@ class Service:
             answer = first_answers.answer(decision, first, result)
             answered.keep(transaction.conn, place, transaction.now_ms, answer)
         return self._dated(result)
+
+    def _room_for(self, submission: Submission) -> None:
+        """Raise Refusal `disk-full` for a new dossier while the disk's reserve is given up."""
+        reserve = self._journal.reserve
+        if reserve is None or not isinstance(submission.command, ReceiveDossier):
+            return
+        if not reserve.make():
+            raise Refusal("disk-full", TEXTS["disk.no-new-dossier"])
 
     def _append(
         self, transaction: Transaction, decision: Decision, actor: str, moment: Moment

@@ -40,6 +40,7 @@ class Extras:
     `mending`: turn of a stale answer, good only together with `was`. `introduce`: the province
     did not know the sender, so the device record goes along; either needs a full message.
     `fetch`: number of the first own event that is wanted back, and nothing is sent meanwhile.
+    `prove`: the answer is to bring a receipt statement, which a full one does anyway.
     `report` is JSON, `days` CBOR.
     """
 
@@ -48,6 +49,7 @@ class Extras:
     fetch: int | None = None
     report: bytes | None = None
     days: bytes | None = None
+    prove: bool = False
 
     @property
     def full(self) -> bool:
@@ -65,6 +67,8 @@ class Built:
     last_seq: int
     """The last event in it; that before the first when there is none."""
     envelope: Envelope
+    proves: bool
+    """Its answer is to bring a receipt statement."""
 
 
 class Builder:
@@ -100,6 +104,7 @@ class Builder:
             report=_packed_report(extras.report),
             days=extras.days,
             fetch=self._wanted(extras.fetch),
+            prove=extras.prove and envelope.session is not None,
         )
         if envelope.session is not None:
             text, device_id = encode_short_up(up), self._enrolment.identity.device_id
@@ -108,7 +113,8 @@ class Builder:
             sealed = self._in_full(up, extras, envelope.offer)
         load = Load(packed.plain_bytes, packed.packed_bytes, up_bytes=len(sealed))
         last_seq = outgoing.start.seq + packed.count
-        return Built(sealed, message.request_hash(sealed), load, last_seq, envelope)
+        proves = up.prove or envelope.session is None
+        return Built(sealed, message.request_hash(sealed), load, last_seq, envelope, proves)
 
     def _wanted(self, first: int | None) -> Fetch | None:
         identity = self._enrolment.identity

@@ -195,6 +195,7 @@ def _keep(transaction: Transaction, answer: Answer) -> None:
         transaction.set_meta(store.TURN, down.turn)
     if answer.proof is not None:
         transaction.set_meta(store.PROOF, answer.proof)
+        transaction.set_meta(store.PROOF_MS, transaction.now_ms)
     if answer.device_record is not None:
         transaction.set_meta(store.DEVICE_RECORD, answer.device_record)
     if down.verdict == "revoked":

@@ -29,6 +29,7 @@ from agent.sync.faults import Fault
 from agent.sync.netlink import RouteWatch, open_route_socket
 from agent.sync.pacing import Batch, Load, Pacing
 from agent.sync.probe import LineProbe
+from agent.sync.proving import Proving
 from agent.sync.receipts import Applied, apply
 from agent.sync.report import Reporter, Silent, Told
 from agent.sync.retry import Delays
@@ -102,6 +103,7 @@ class Syncer:
         self._held = journal.delivered
         self._extras = Extras()
         self._days_wanted = False
+        self._proving = Proving()
         self._timer: asyncio.TimerHandle | None = None
         self._probing: asyncio.Task[None] | None = None
         self._posting: tuple[int, asyncio.Timeout] | None = None
@@ -129,6 +131,15 @@ class Syncer:
         self.sync_now()
         while self._journal.backlog_events:
             await self._journal.wait_change()
+
+    async def prove(self) -> None:
+        """Ask for a receipt statement at once and return when one is kept; give it a timeout.
+
+        What waits for 'sync now' goes on waiting: this is no person's wish.
+        """
+        kept = self._proving.ask()
+        self._feed(Due())
+        await kept.wait()
 
     async def run(self) -> None:
         """Sync until cancelled. Raises only what is a mistake of this program."""
@@ -279,7 +290,9 @@ class Syncer:
     async def _build(self, batch: Batch, told: Told, envelope: Envelope) -> Built:
         query = partial(store.read_outgoing, start=self._held, plain_bytes=batch.plain_bytes)
         outgoing = await self._journal.read(query)
-        extras = replace(self._extras, report=told.report, days=told.days)
+        kept_ms = await self._journal.read(store.proof_ms)
+        due = self._proving.is_due(kept_ms, self._clock.now_ms(), self._clock.mono_ms())
+        extras = replace(self._extras, report=told.report, days=told.days, prove=due)
         building = partial(self._builder.build, outgoing, batch, extras, envelope)
         return await self._on_thread(building)
 
@@ -294,6 +307,7 @@ class Syncer:
             raise ExchangeError(_not_durable(refusal), "effects of the answer") from refusal
         self._session.answered(built.envelope, answer.down, self._clock.mono_ms())
         self._remember(answer, applied, told)
+        self._remember_proof(answer, asked=built.proves)
         self._feed(
             Answered(
                 request,
@@ -302,7 +316,7 @@ class Syncer:
                 unsent=self._unsent(),
                 # What was recorded after a message was built does not make it one in vain.
                 progress=applied.progress or built.load.plain_bytes == 0,
-                more=self._wants_more(applied, told),
+                more=self._wants_more(applied, told, built),
                 fault=None if applied.given_back else applied.fault,
                 notice=applied.notice,
                 next_after_s=answer.down.next_after,
@@ -330,6 +344,12 @@ class Syncer:
         if not down.stale:
             self._reporter.acknowledged(told)
 
+    def _remember_proof(self, answer: Answer, *, asked: bool) -> None:
+        if answer.proof is not None:
+            self._proving.kept()
+        elif asked:
+            self._proving.in_vain(self._clock.mono_ms())
+
     async def _failed(self, request: int, load: Load, error: ExchangeError) -> None:
         if error.fault is faults.SENDER_UNKNOWN:
             self._extras = replace(self._extras, introduce=True)
@@ -344,10 +364,11 @@ class Syncer:
 
     # --- small things --------------------------------------------------------------------------
 
-    def _wants_more(self, applied: Applied, told: Told) -> bool:
+    def _wants_more(self, applied: Applied, told: Told, built: Built) -> bool:
         """Whether something is left that only another exchange brings."""
         days = self._days_wanted and told.days is None
-        return applied.desk_more or applied.given_back > 0 or days
+        proof = self._proving.asked and not built.proves
+        return applied.desk_more or applied.given_back > 0 or days or proof
 
     def _unsent(self) -> bool:
         return self._journal.head.seq > self._held.seq

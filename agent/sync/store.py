@@ -4,6 +4,7 @@
 |---|---|
 | `sync.turn` | the turn to show next (docs/protocol.md section 6) |
 | `sync.proof` | the newest receipt statement whose signature was checked |
+| `sync.proof_ms` | when that came, by our clock |
 | `sync.revoked` | 1 with the verdict, or the revocation statement: nothing is sent any more |
 | `sync.successor` | the statement that came with the verdict `moved` |
 | `sync.device_record` | a newer device record than the enrolment's |
@@ -27,6 +28,7 @@ from wire.limits import TURN_BYTES
 
 TURN = "sync.turn"
 PROOF = "sync.proof"
+PROOF_MS = "sync.proof_ms"
 REVOKED = "sync.revoked"
 SUCCESSOR = "sync.successor"
 DEVICE_RECORD = "sync.device_record"
@@ -98,6 +100,12 @@ def _read_items(conn: Connection, office: int, after: int, plain_bytes: int) -> 
 def is_revoked(conn: Connection) -> bool:
     """Whether a bound answer once said that this device is revoked."""
     return get_meta(conn, REVOKED) is not None
+
+
+def proof_ms(conn: Connection) -> int | None:
+    """When the newest receipt statement was kept, by our clock; None when there is none."""
+    found: int | None = get_meta(conn, PROOF_MS)
+    return found
 
 
 def is_newest_exported(conn: Connection) -> bool:

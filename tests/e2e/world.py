@@ -63,6 +63,8 @@ def _template() -> Path:
         check=False,
     )
     assert made.returncode == 0, made.stderr + made.stdout
+    for kept in folder.glob("w/agents/*/data/reserve"):
+        kept.unlink()  # room on the disk, made anew at each start: not worth copying
     (folder / "facts.json").write_text(made.stdout.strip().splitlines()[-1])
     return folder
 
