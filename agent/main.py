@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 import structlog
 
-from agent import diary, keys, power, rounds
+from agent import diary, keys, mounts, power, rounds
 from agent.attached import attached
 from agent.clock import SystemClock
 from agent.config import Config
@@ -36,6 +36,7 @@ from agent.noticed import Noticed
 from agent.notify import Notifier
 from agent.service import KEYS_SINCE, Service
 from agent.status import Live, Status, StatusBoard
+from agent.sticks import Sticks
 from agent.supervisor import Supervisor, stop_on_signals
 from agent.users import Users
 from agent.views import visit_rows
@@ -217,10 +218,19 @@ class Daemon:
         start("resting", rounds.rest(journal))
         start("mending", rounds.mend(journal, board.touch))
         start("looking over", rounds.look_over(journal))
+        start("sticks", self._notice_sticks())
         if self.manager is not None:
             start("devices", self.manager.run())
         if self.views.stale:
             start("rebuild", self._rebuild(anew=False))
+
+    async def _notice_sticks(self) -> None:
+        """Let pages look again when something was plugged in or pulled."""
+        try:
+            async for _ in mounts.changes():
+                self.board.touch()
+        except OSError as error:  # pages still list what is plugged in whenever they are opened
+            _log.warning("no word of sticks", reason=error.strerror)
 
     async def _tell_ready(self, ready: asyncio.Event) -> None:
         await ready.wait()
@@ -282,6 +292,7 @@ class Daemon:
             backup=self.backup,
             export=self.line.export,
             take_answer=self.line.take_answer,
+            sticks=Sticks(mounts.sticks, self.line.export, self.line.take_answer),
             noticed=self.noticed,
             problems=self.problems,
         )
