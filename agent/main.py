@@ -175,7 +175,9 @@ class Daemon:
     ) -> None:
         """Serve until `stop` is set."""
         keys_since = await self.journal.read(partial(get_meta, key=KEYS_SINCE))
-        service = Service(self.journal, self.views, self.clock, os.urandom, keys_since)
+        service = Service(
+            self.journal, self.views, self.clock, os.urandom, keys_since, believe=self.clock.confirm
+        )
         with contextlib.suppress(Refusal):  # a full disk: the status says so, people work on
             if await power.begin(self.journal, service, self.clock):
                 _log.warning("power lost")

@@ -30,7 +30,9 @@ async def first_page(
         return templates.to_sign_in()
     lang = lang_of(request.scope)
     shown = await _shown(office, parts, lang)
-    return templates.page("today.html", lang, **signed_values(caller, lang), **_values(shown))
+    return templates.page(
+        "today.html", lang, **signed_values(caller, parts, lang), **_values(shown)
+    )
 
 
 @get("/today", opt={"background": True})

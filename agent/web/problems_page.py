@@ -31,7 +31,9 @@ async def page(
     subjects = {item.subject for item in found.items if item.subject is not None}
     names = await parts.journal.read(partial(dossier_names, ids=subjects))
     rows = problem_rows(found.items, names, lang)
-    return templates.page("problems.html", lang, problems=rows, **signed_values(caller, lang))
+    return templates.page(
+        "problems.html", lang, problems=rows, **signed_values(caller, parts, lang)
+    )
 
 
 @get("/dossiers/{ref:path}", opt={"access": "open"})
@@ -49,4 +51,4 @@ async def dossier(
     lang = lang_of(request.scope)
     found = await office.dossier(ref.lstrip("/"), reveal=False, actor=caller.actor)
     shown = dossier_page(found, parts.clock.now_ms(), lang)
-    return templates.page("dossier.html", lang, shown=shown, **signed_values(caller, lang))
+    return templates.page("dossier.html", lang, shown=shown, **signed_values(caller, parts, lang))

@@ -31,7 +31,7 @@ async def page(
         return templates.to_sign_in()
     lang = lang_of(request.scope)
     shown = await _shown(office, parts, lang)
-    return templates.page("sync.html", lang, shown=shown, **signed_values(caller, lang))
+    return templates.page("sync.html", lang, shown=shown, **signed_values(caller, parts, lang))
 
 
 @get("/sync/parts", opt={"background": True})

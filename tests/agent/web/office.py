@@ -128,7 +128,7 @@ async def make_parts(
 ) -> Parts:
     """The rooms behind the door; what a story puts into `mounted` is plugged in."""
     await journal.write(stock)
-    service = Service(journal, views, clock, random.randbytes)
+    service = Service(journal, views, clock, random.randbytes, believe=clock.confirm)
 
     async def report() -> Any:
         return {"office": "H26.107", "head_seq": journal.head.seq}

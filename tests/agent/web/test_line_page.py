@@ -1,5 +1,6 @@
 """The page of the line says whether anything is missing, and offers what a person can do."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from agent.journal import Transaction
 from agent.mounts import Mount
 from agent.web.sync_words import written_bytes
 from records.sync_report import BlobBacklog, ExchangeReport
-from tests.agent.web.office import RECEIVE, Office
+from tests.agent.web.office import RECEIVE, SUPERVISOR, Office
 from tests.agent.web.test_pages import active_parts
 from tests.agent.world import START_MS, as_json
 from wire.chain import Head
@@ -140,3 +141,19 @@ async def test_a_stick_that_was_pulled_or_is_locked_is_said_to_be_so(
 )
 def test_bytes_are_written_as_people_read_them(count: int, vi: str, en: str) -> None:
     assert (written_bytes(count, "vi"), written_bytes(count, "en")) == (vi, en)
+
+
+async def test_a_clock_in_doubt_is_told_and_a_supervisor_confirms_it(office: Office) -> None:
+    assert "It shows" not in await page(office)
+    office.clock.believed = "suspect"
+    for address in ("/", "/sync", "/problems"):
+        whole = await page(office, address)
+        assert "It shows 20/11/2026 08:31." in whole
+        assert "A supervisor compares date and time" in whole
+        assert 'data-type="clock.confirm"' not in whole
+    async with office.signed_in(SUPERVISOR) as client:
+        whole = (await client.get("/sync")).text
+        (now,) = re.findall(r'name="now" value="([^"]+)"', whole)
+        done = await client.post("/api/commands", json={"type": "clock.confirm", "now": now})
+        assert done.status_code == 200
+    assert "It shows" not in await page(office)
