@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 import structlog
 
-from agent import diary, keys, power, rounds
+from agent import diary, keys, mounts, power, rounds
 from agent.attached import attached
 from agent.clock import SystemClock
 from agent.config import Config
@@ -37,6 +37,7 @@ from agent.notify import Notifier
 from agent.reserve import Reserve
 from agent.service import KEYS_SINCE, Service
 from agent.status import Live, Status, StatusBoard
+from agent.sticks import Sticks
 from agent.supervisor import Supervisor, stop_on_signals
 from agent.users import Users
 from agent.views import visit_rows
@@ -178,7 +179,9 @@ class Daemon:
     ) -> None:
         """Serve until `stop` is set."""
         keys_since = await self.journal.read(partial(get_meta, key=KEYS_SINCE))
-        service = Service(self.journal, self.views, self.clock, os.urandom, keys_since)
+        service = Service(
+            self.journal, self.views, self.clock, os.urandom, keys_since, believe=self.clock.confirm
+        )
         with contextlib.suppress(Refusal):  # a full disk: the status says so, people work on
             if await power.begin(self.journal, service, self.clock):
                 _log.warning("power lost")
@@ -223,10 +226,19 @@ class Daemon:
         if journal.reserve is not None:
             start("reserve", rounds.keep_reserve(journal.reserve, self.noticed, board.touch))
         start("looking over", rounds.look_over(journal))
+        start("sticks", self._notice_sticks())
         if self.manager is not None:
             start("devices", self.manager.run())
         if self.views.stale:
             start("rebuild", self._rebuild(anew=False))
+
+    async def _notice_sticks(self) -> None:
+        """Let pages look again when something was plugged in or pulled."""
+        try:
+            async for _ in mounts.changes():
+                self.board.touch()
+        except OSError as error:  # pages still list what is plugged in whenever they are opened
+            _log.warning("no word of sticks", reason=error.strerror)
 
     async def _tell_ready(self, ready: asyncio.Event) -> None:
         await ready.wait()
@@ -290,6 +302,7 @@ class Daemon:
             backup=self.backup,
             export=self.line.export,
             take_answer=self.line.take_answer,
+            sticks=Sticks(mounts.sticks, self.line.export, self.line.take_answer),
             noticed=self.noticed,
             problems=self.problems,
         )

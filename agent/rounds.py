@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-from agent import memory
+from agent import confirmed, memory
 from agent.clock import Clock, SystemClock
 from agent.day_end import end_days
 from agent.figures import Figures, Reading, disk_report, orders_shown
@@ -52,6 +52,8 @@ async def follow_status(
         if answered != last_ok and not first and reading.offset_ms is not None:
             clock.vouch(reading.offset_ms)
         last_ok, first = answered, False
+        with contextlib.suppress(Refusal):  # a full disk: noted once there is room
+            await confirmed.remember(journal, clock)
         board.touch()
         await asyncio.sleep(STATUS_PAUSE_S)
         await first_of(journal.wait_change(seen), news.wait(), within_s=STATUS_S_MAX)

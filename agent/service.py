@@ -14,14 +14,14 @@ from uuid import UUID
 
 import msgspec
 
-from agent import first_answers
+from agent import confirmed, first_answers
 from agent.clock import BootTimes, Clock, boot_mark
 from agent.facts import Facts
 from agent.journal import Appended, Journal, Transaction, answered
 from agent.journal.journal import BATCH_JOBS_MAX
 from agent.result import Result
 from agent.views.projector import Views
-from records.command_types import ReceiveDossier
+from records.command_types import ConfirmClock, ReceiveDossier
 from records.commands import Submission, parse
 from records.decide import decide
 from records.decision import Decision, NewEvent
@@ -49,7 +49,10 @@ class Service:
         clock: Clock,
         random: Callable[[int], bytes],
         keys_since: str | None = None,
+        *,
+        believe: Callable[[], None] = lambda: None,
     ) -> None:
+        """`believe()`: the wall clock is right now, a person says so."""
         self._journal = journal
         self._views = views
         self._facts = Facts(views)
@@ -57,6 +60,7 @@ class Service:
         self._boot_times = BootTimes(clock)
         self._random = random
         self._keys_since = keys_since
+        self._believe = believe
         self._stamp = (-1, "")
 
     @property
@@ -83,10 +87,14 @@ class Service:
         while True:
             await self._own_events_are_back()
             try:
-                return await self._journal.write(self._job(submission, actor, self._moment()))
+                done = await self._journal.write(self._job(submission, actor, self._moment()))
             except Refusal as refusal:
                 if refusal.code != RECOVERING:
                     raise
+                continue
+            if isinstance(submission.command, ConfirmClock):
+                self._believe()  # once somebody's word for the clock is durable
+            return done
 
     async def submit_line(self, line: bytes, actor: str | None, key: str | None = None) -> Result:
         """Parse and submit one command as JSON; `key` counts when the command has none."""
@@ -127,7 +135,12 @@ class Service:
             for submission, (_, actor) in zip(parsed, items, strict=True)
             if isinstance(submission, Submission)
         ]
-        outcomes = iter(await self._write_many(jobs))
+        answers = await self._write_many(jobs)
+        taken = (one for one in parsed if isinstance(one, Submission))
+        for submission, outcome in zip(taken, answers, strict=True):
+            if isinstance(submission.command, ConfirmClock) and isinstance(outcome, Result):
+                self._believe()
+        outcomes = iter(answers)
         return [
             submission if isinstance(submission, Refusal) else _answer(next(outcomes))
             for submission in parsed
@@ -164,10 +177,22 @@ class Service:
         self, submission: Submission, actor: str | None, moment: Moment
     ) -> Callable[[Transaction], Result]:
         who = actor or submission.actor or UNNAMED
-        return partial(self._record, submission=submission, actor=who, moment=moment)
+        return partial(
+            self._record,
+            submission=submission,
+            actor=who,
+            moment=moment,
+            signed_in=actor is not None,
+        )
 
     def _record(
-        self, transaction: Transaction, submission: Submission, actor: str, moment: Moment
+        self,
+        transaction: Transaction,
+        submission: Submission,
+        actor: str,
+        moment: Moment,
+        *,
+        signed_in: bool,
     ) -> Result:
         if self._views.stale:
             raise Refusal("views-stale")
@@ -178,8 +203,15 @@ class Service:
             if known is not None:
                 return self._dated(first_answers.given(transaction.conn, known))
         self._room_for(submission)
+        if isinstance(submission.command, ConfirmClock) and signed_in:
+            confirmed.require_supervisor(transaction.conn, actor)
+        if moment.clock_state != "trusted":
+            fresh = confirmed.is_fresh_boot(transaction.conn, self._clock)
+            moment = msgspec.structs.replace(moment, fresh_boot=fresh)
         decision = decide(submission.command, self._facts.at(transaction), moment)
         first = self._append(transaction, decision, actor, moment)
+        if isinstance(submission.command, ConfirmClock):
+            confirmed.note(transaction, self._clock)
         result = _result(decision, first)
         if place is not None:
             answer = first_answers.answer(decision, first, result)

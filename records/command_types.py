@@ -302,6 +302,12 @@ class ResolveConflict(CommandBase, frozen=True, kw_only=True, tag="conflict.reso
     reason: LongText
 
 
+class ConfirmClock(CommandBase, frozen=True, kw_only=True, tag="clock.confirm"):
+    """Say that the machine's clock is right: `now` is what another clock shows."""
+
+    now: Time
+
+
 DossierCommand = (
     RequestSupplement
     | SupplementDossier
@@ -318,7 +324,15 @@ DossierCommand = (
 )
 """Commands about a dossier that is there."""
 
-Command = ReceiveDossier | DeclineDossier | DossierCommand | CheckIn | CheckOut | ResolveConflict
+Command = (
+    ReceiveDossier
+    | DeclineDossier
+    | DossierCommand
+    | CheckIn
+    | CheckOut
+    | ResolveConflict
+    | ConfirmClock
+)
 
 CommandType = Literal[
     "dossier.receive",
@@ -338,5 +352,6 @@ CommandType = Literal[
     "visit.check_in",
     "visit.check_out",
     "conflict.resolve",
+    "clock.confirm",
 ]
 """The `type` of every command there is."""

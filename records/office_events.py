@@ -225,6 +225,16 @@ class PersonLookedUp(Struct, frozen=True, kw_only=True, omit_defaults=True):
     day: date | None = None
 
 
+class ClockObserved(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody compared the machine's clock with the right time and found it right.
+
+    `now` is the time they read elsewhere; what the clock was believed until then stands in the
+    event's own `clock`.
+    """
+
+    now: datetime
+
+
 class PowerLost(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The machine went down without asking; `last_at`: when something was recorded last."""
 
@@ -269,6 +279,7 @@ OFFICE_BODIES: Mapping[str, type[Struct]] = MappingProxyType(
         "visit.checked_out": VisitCheckedOut,
         "visit.ended": VisitEnded,
         "conflict.resolved": ConflictResolved,
+        "clock.observed": ClockObserved,
         "power.lost": PowerLost,
         "device.changed": DeviceChanged,
         "journal.opened": JournalOpened,

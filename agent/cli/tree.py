@@ -18,6 +18,8 @@ MODULES: Final = {
     "sync": "agent.cli.sync",
     "export": "agent.cli.carrier",
     "import": "agent.cli.carrier",
+    "reconcile": "agent.cli.reconcile",
+    "receipt": "agent.cli.receipt",
     "verify": "agent.cli.journal_file",
     "rebuild": "agent.cli.journal_file",
     "backup": "agent.cli.journal_file",

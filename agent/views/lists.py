@@ -122,6 +122,17 @@ def dossier_detail(
     return present.dossier_detail(item, shown, found.dossier.kept)
 
 
+def dossier_names(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
+    """Return code, else book, of the dossiers among the things that these ids name."""
+    names: dict[str, str] = {}
+    for id_ in ids:
+        no = dossier_rows.find(connection, id_)
+        found = None if no is None else dossier_rows.load(connection, no)
+        if found is not None:
+            names[id_] = found.dossier.code or found.dossier.book or ""
+    return names
+
+
 def visit_page(
     connection: Connection, day: date | None, limit: int, after: int | None = None
 ) -> VisitList:

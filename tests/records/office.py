@@ -81,6 +81,7 @@ class Office:
     def __init__(self, at: str = FRIDAY) -> None:
         self.now_ms = to_ms(datetime.fromisoformat(at))
         self.clock_state: ClockState = "trusted"
+        self.fresh_boot = False
         self.procedures = {procedure.code: procedure for procedure in PROCEDURES}
         self.leased = range(1, 1000)
         self.lease_prefix: str | None = "H26.107"
@@ -100,7 +101,7 @@ class Office:
 
     @property
     def moment(self) -> Moment:
-        return Moment(self.now_ms, self.clock_state)
+        return Moment(self.now_ms, self.clock_state, self.fresh_boot)
 
     def submit(self, type_: str, **members: Any) -> Decision:
         line = json.dumps({"type": type_, **members}, ensure_ascii=False).encode()
@@ -136,7 +137,7 @@ class Office:
             person = visitor and visits.person_key(visitor, KEY)
             if person:
                 self.persons[person] = subject
-        elif written.kind != "dossier.declined":
+        elif written.kind not in {"dossier.declined", "clock.observed"}:
             before = self.dossiers.get(subject)
             self.dossiers[subject] = evolve(before, written.kind, body, written.at_ms)
 
