@@ -20,7 +20,7 @@ from agent.journal.database import Connection, Connector
 from agent.journal.identity import Identity
 from agent.journal.marks import adopt, read_marks
 from agent.journal.projector import Projector
-from agent.journal.transaction import Marks, Transaction
+from agent.journal.transaction import Marks, Transaction, own_identity
 from agent.journal.worker import Worker
 from wire.chain import Head
 from wire.problems import Refusal
@@ -57,7 +57,7 @@ class Journal:
         clock: Clock,
     ) -> None:
         self.path = path
-        self.identity = identity
+        self._identity = identity
         self.broken: Refusal | None = None
         """Why nothing is written any more; None while all is well."""
         self.broken_at_ms = 0
@@ -109,6 +109,11 @@ class Journal:
             projector=projector,
             clock=clock,
         )
+
+    @property
+    def identity(self) -> Identity | None:
+        """Who writes what as of the last COMMIT; None before enrolment."""
+        return own_identity(self._identity, self._marks)
 
     @property
     def marks(self) -> Marks:
@@ -195,7 +200,7 @@ class Journal:
 
         Raises Refusal `journal-damaged` when the file holds other journals already.
         """
-        self.identity = identity
+        self._identity = identity
         await self.write(lambda transaction: adopt(transaction.conn, identity))
         self._set_marks(await self._writer.run(read_marks))
 
@@ -209,7 +214,7 @@ class Journal:
                 await worker.end()
         self._projector.undone()
         self._writer = await Worker.start(self._connect, "journal writer")
-        marks = await self._writer.run(partial(_prepare, self.identity, self._projector))
+        marks = await self._writer.run(partial(_prepare, self._identity, self._projector))
         self._reader = await Worker.start(self.connect_reader, "journal reader")
         self._set_marks(marks)
         self.broken = None
@@ -269,7 +274,7 @@ class Journal:
             commit,
             entries=entries,
             marks=self._marks,
-            identity=self.identity,
+            identity=self._identity,
             projector=self._projector,
             now_ms=self._clock.now_ms(),
         )
