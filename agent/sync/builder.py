@@ -39,13 +39,15 @@ class Extras:
 
     `mending`: turn of a stale answer, good only together with `was`. `introduce`: the province
     did not know the sender, so the device record goes along; either needs a full message.
-    `fetch`: number of the first own event that is wanted back, and nothing is sent meanwhile.
+    `fetch`: number of the first own event that is wanted back, and nothing is sent meanwhile;
+    `branch`: the province's events of a former journal, for reading.
     `report` is JSON, `days` CBOR.
     """
 
     mending: bytes | None = None
     introduce: bool = False
     fetch: int | None = None
+    branch: Fetch | None = None
     report: bytes | None = None
     days: bytes | None = None
 
@@ -99,7 +101,7 @@ class Builder:
             codecs=CODECS,
             report=_packed_report(extras.report),
             days=extras.days,
-            fetch=self._wanted(extras.fetch),
+            fetch=self._wanted(extras.fetch) or extras.branch,
         )
         if envelope.session is not None:
             text, device_id = encode_short_up(up), self._enrolment.identity.device_id

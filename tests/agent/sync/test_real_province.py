@@ -15,13 +15,13 @@ import httpx
 import pytest
 import uvicorn
 
-from agent.journal import Journal, NoViews
+from agent.journal import Journal, NoViews, succession
+from agent.journal.verify import verify
 from agent.keys import Enrolment, read_enrolment
 from agent.sync.first import adopt_first_answer
 from agent.sync.http import HttpTransport
 from agent.sync.probe import connects
 from agent.sync.shell import Syncer
-from agent.sync.signals import Held
 from server.context import ServerContext
 from server.enrolment import issue_ticket
 from server.main import create_app
@@ -101,6 +101,10 @@ def write(folder: Path, files: dict[str, bytes]) -> None:
         (folder / name).chmod(0o600)
 
 
+HELD = (
+    "SELECT seq, body, id FROM event JOIN journal ON no = journal WHERE side = 'office'"
+    " ORDER BY no, seq"
+)
 KEY = secrets.token_bytes(32)
 
 
@@ -115,12 +119,9 @@ async def journal_at(path: Path, enrolled: Enrolment) -> AsyncIterator[Journal]:
         await journal.close()
 
 
-@asynccontextmanager
-async def syncing(
-    journal: Journal, enrolled: Enrolment, url: str, shown: Shown
-) -> AsyncIterator[Syncer]:
+def make_syncer(journal: Journal, enrolled: Enrolment, url: str, shown: Shown) -> Syncer:
     transport = HttpTransport(url)
-    syncer = Syncer(
+    return Syncer(
         journal,
         enrolled,
         transport,
@@ -132,6 +133,13 @@ async def syncing(
         fresh_bytes=secrets.token_bytes,
         delays=QuickDelays(),
     )
+
+
+@asynccontextmanager
+async def syncing(
+    journal: Journal, enrolled: Enrolment, url: str, shown: Shown
+) -> AsyncIterator[Syncer]:
+    syncer = make_syncer(journal, enrolled, url, shown)
     task = asyncio.create_task(syncer.run())
     await shown.until(lambda: len(shown) > 0)
     try:
@@ -205,7 +213,7 @@ async def test_more_than_one_answer_holds_comes_back_in_parts(
         assert journal.head == journal.delivered == head
 
 
-async def test_an_office_that_wrote_on_after_a_restore_waits_for_a_person(
+async def test_an_office_that_wrote_on_after_a_restore_goes_on_in_a_successor(
     province: Province, tmp_path: Path
 ) -> None:
     enrolled, answer = await enrol(province, tmp_path / "keys")
@@ -221,12 +229,35 @@ async def test_an_office_that_wrote_on_after_a_restore_waits_for_a_person(
             await settle(journal, syncer)
     shutil.copy(backup, path)
     async with journal_at(path, enrolled) as journal:
-        await record(journal, 1, text="another")
-        async with syncing(journal, enrolled, province.url, shown) as syncer:
-            await shown.until(lambda: isinstance(syncer.state, Held))
-        assert (journal.head.seq, journal.delivered.seq) == (4, 0)
-        assert shown.code in {"fork", "device-restored"}
-    assert len(province.seen.events) == 7
+        await record(journal, 2, text="another")
+        former = journal.marks.journal
+        only_here = [raw for raw in await bodies(journal) if b"another" in raw]
+        syncer = make_syncer(journal, enrolled, province.url, shown)
+        async with asyncio.timeout(20):
+            await syncer.run()  # it ends by itself: another journal follows
+        assert (journal.head.seq, journal.delivered.seq) == (3, 0)
+        assert journal.marks.journal != former
+        followed = enrolled._replace(identity=journal.identity)
+        async with syncing(journal, followed, province.url, shown) as syncer:
+            await settle(journal, syncer)
+            async with asyncio.timeout(20):
+                while await journal.read(succession.wanted) is not None:
+                    await journal.wait_change(journal.marks)
+        assert journal.delivered == journal.head
+        rows = await journal.read(lambda conn: conn.execute(HELD).fetchall())
+        assert (await journal.read(verify)).damages == ()
+    branch = [
+        (event.seq, event.raw)
+        for event in province.seen.events
+        if event.seq and event.journal_id == former
+    ]
+    assert [row[:2] for row in rows if row[2] == former] == branch, "the province's, for reading"
+    entered = [row[1] for row in rows if row[2] != former]
+    assert [b'"again":' in raw for raw in entered] == [False, True, True]
+    assert [raw.split(b'"again"')[0] for raw in entered[1:]] == [
+        raw.split(b'"body"')[0] for raw in only_here
+    ]
+    assert await incidents(province.ctx) == ["fork"]
 
 
 async def bodies(journal: Journal) -> list[bytes]:

@@ -24,7 +24,9 @@ from wire.problems import Refusal
 def carrier(office: Office) -> Carrier:
     enrolment = office.province.enrolment()
     builder = Builder(enrolment, BOX, TestClock())
-    return Carrier(office.journal, enrolment, builder, OfficeReporter(Facts(), Ticks()))
+    return Carrier(
+        office.journal, enrolment, builder, OfficeReporter(Facts(), Ticks()), fresh_bytes=bytes
+    )
 
 
 async def test_the_newest_answered_counts_like_one_of_the_line(
