@@ -125,9 +125,11 @@ class Line:
         return True
 
     def _carried(self, enrolment: Enrolment, figures: Figures) -> Carrier:
-        builder = Builder(enrolment, self._box(enrolment), self._clock)
+        builder, box = Builder(enrolment, self._clock), self._box(enrolment)
         reporter = OfficeReporter(figures.collect, self._clock.mono_ms)
-        return Carrier(self._journal, enrolment, builder, reporter, fresh_bytes=self._fresh_bytes)
+        return Carrier(
+            self._journal, enrolment, builder, reporter, box=box, fresh_bytes=self._fresh_bytes
+        )
 
     def _box(self, enrolment: Enrolment) -> bytes:
         return box_of(enrolment.identity.device_id, self._config.data_dir)

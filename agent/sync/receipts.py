@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import msgspec
 
 from agent.journal import Transaction, succession
-from agent.sync import faults, store
+from agent.sync import faults, own_box, store
 from agent.sync.answer import Answer
 from agent.sync.faults import Fault
 from agent.sync.forks import common_place
@@ -73,6 +73,8 @@ class Applied:
     """Part of the province's branch of a former journal came; more of it is wanted."""
     entered_again: int | None = None
     """A successor was opened, and so many events were entered anew in it."""
+    new_box: bool = False
+    """The box that changed is told of now: the next message shows it."""
 
 
 class _Released(msgspec.Struct):
@@ -109,12 +111,14 @@ def apply(
     *,
     last_seq: int | None = None,
     successor: bytes | None = None,
+    box: bytes | None = None,
 ) -> Applied:
     """Judge an answer and do what it says; runs inside one job of the journal.
 
     `before`: what the province was known to hold; `last_seq`: the last event of the message, None
     when it had none; `successor`: 16 fresh random bytes for the journal to go on in, should that
-    be due. An answer about a journal that has been followed meanwhile changes nothing.
+    be due; `box`: that of this machine, told once it is known where we stand. An answer about a
+    journal that has been followed meanwhile changes nothing.
     """
     down = answer.down
     if transaction.identity is None or down.journal != transaction.identity.journal:
@@ -142,6 +146,7 @@ def apply(
             fault, held = None, transaction.delivered
         elif not common.exact and common.head != before:
             fault, held = faults.FORK_SOUGHT, common.head
+    new_box = fault is None and box is not None and own_box.tell(transaction, box)
     return Applied(
         fault=fault,
         notice=faults.QUARANTINED if down.verdict == "quarantined" else None,
@@ -151,6 +156,7 @@ def apply(
         given_back=given_back,
         branch_more=read > 0 and succession.wanted(transaction.conn) is not None,
         entered_again=entered,
+        new_box=new_box,
     )
 
 

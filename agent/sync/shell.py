@@ -21,7 +21,7 @@ import structlog
 from agent.clock import Clock
 from agent.journal import Journal, succession
 from agent.keys import JOURNAL_ID_BYTES, Enrolment
-from agent.sync import faults, store
+from agent.sync import faults, own_box, store
 from agent.sync.answer import Answer, open_answer, open_short_answer
 from agent.sync.builder import Builder, Built, Extras
 from agent.sync.engine import Engine
@@ -99,7 +99,8 @@ class Syncer:
         self._clock = clock
         self._show = show
         self._reporter = reporter or Silent()
-        self._builder = Builder(enrolment, box, clock)
+        self._builder = Builder(enrolment, clock)
+        self._box = box
         self._session, self._fresh_bytes = Session(fresh_bytes), fresh_bytes
         self._probe = LineProbe(connect, clock, random)
         self._engine = Engine(delays or Delays(random), pacing)
@@ -292,7 +293,8 @@ class Syncer:
         query = partial(store.read_outgoing, start=self._held, plain_bytes=batch.plain_bytes)
         outgoing = await self._journal.read(query)
         branch = await self._journal.read(succession.wanted)
-        extras = replace(self._extras, report=told.report, days=told.days, branch=branch)
+        box = await self._journal.read(partial(own_box.shown, box=self._box))
+        extras = replace(self._extras, report=told.report, days=told.days, branch=branch, box=box)
         building = partial(self._builder.build, outgoing, batch, extras, envelope)
         return await self._on_thread(building)
 
@@ -307,6 +309,7 @@ class Syncer:
             before=self._held,
             last_seq=built.last_seq,
             successor=self._fresh_bytes(JOURNAL_ID_BYTES),
+            box=self._box,
         )
         try:
             applied = await self._journal.write(job)
@@ -344,6 +347,7 @@ class Syncer:
         self._extras = Extras(
             mending=down.turn if down.stale else None,
             fetch=self._journal.head.seq + 1 if restored else None,
+            new_box=applied.new_box,
         )
         if applied.given_back:
             _log.warning("own events came back", count=applied.given_back)

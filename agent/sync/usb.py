@@ -17,7 +17,7 @@ from typing import Literal
 from agent.journal import Journal, Transaction
 from agent.journal.database import Connection
 from agent.keys import JOURNAL_ID_BYTES, Enrolment
-from agent.sync import faults, receipts, store
+from agent.sync import faults, own_box, receipts, store
 from agent.sync.answer import Answer, examine, open_down
 from agent.sync.builder import Builder, Built, Extras
 from agent.sync.pacing import LEVEL_SQUEEZE, SQUEEZED_PLAIN_BYTES_MAX, Batch, Load
@@ -56,10 +56,11 @@ class Carrier:
         builder: Builder,
         reporter: Reporter,
         *,
+        box: bytes,
         fresh_bytes: Callable[[int], bytes],
     ) -> None:
         """`fresh_bytes` gives unguessable bytes: the name of a successor, should one be due."""
-        self._fresh_bytes = fresh_bytes
+        self._box, self._fresh_bytes = box, fresh_bytes
         self._journal = journal
         self._enrolment = enrolment
         self._builder = builder
@@ -75,7 +76,8 @@ class Carrier:
         told = await self._reporter.tell(days=False) if after is None else Told()
         query = partial(store.read_outgoing, start=start, plain_bytes=BATCH.plain_bytes)
         outgoing = await self._journal.read(query)
-        extras = Extras(report=told.report)
+        box = await self._journal.read(partial(own_box.shown, box=self._box))
+        extras = Extras(report=told.report, box=box)
         work = partial(self._builder.build, outgoing, BATCH, extras, Envelope())
         built = await asyncio.to_thread(work)
         await self._journal.write(partial(_open, built=built))
@@ -94,7 +96,8 @@ class Carrier:
         except ExchangeError as error:
             raise Refusal(error.fault.code, error.detail) from error
         successor = self._fresh_bytes(JOURNAL_ID_BYTES)
-        return await self._journal.write(partial(_take, answer=answer, successor=successor))
+        job = partial(_take, answer=answer, successor=successor, box=self._box)
+        return await self._journal.write(job)
 
     async def _start(self, after: int | None) -> Head:
         if after is None:
@@ -133,7 +136,7 @@ def _open(transaction: Transaction, built: Built) -> None:
     transaction.set_meta(store.NEWEST_EXPORTED, built.request)
 
 
-def _take(transaction: Transaction, answer: Answer, successor: bytes) -> Fate:
+def _take(transaction: Transaction, answer: Answer, successor: bytes, box: bytes) -> Fate:
     conn, request, journal = transaction.conn, answer.down.re, answer.down.journal
     if journal != transaction.marks.journal:
         return _of_a_former(transaction, answer)
@@ -148,6 +151,7 @@ def _take(transaction: Transaction, answer: Answer, successor: bytes) -> Fate:
             transaction.delivered,
             last_seq=opened[0],
             successor=successor,
+            box=box,
         )
         transaction.expect_back(0)  # own events that come by stick are no matter of a minute
     else:

@@ -25,6 +25,7 @@ MODULES: Final[Mapping[str, str]] = {
     "import": "server.cli.carrying",
     "incidents": "server.cli.incidents",
     "publish": "server.cli.publish",
+    "quarantine": "server.cli.quarantine",
     "token": "server.cli.tokens",
     "user": "server.cli.users",
 }

@@ -119,13 +119,15 @@ async def journal_at(path: Path, enrolled: Enrolment) -> AsyncIterator[Journal]:
         await journal.close()
 
 
-def make_syncer(journal: Journal, enrolled: Enrolment, url: str, shown: Shown) -> Syncer:
+def make_syncer(
+    journal: Journal, enrolled: Enrolment, url: str, shown: Shown, box: bytes = BOX
+) -> Syncer:
     transport = HttpTransport(url)
     return Syncer(
         journal,
         enrolled,
         transport,
-        box=BOX,
+        box=box,
         clock=TestClock(),
         random=Random(1),
         show=shown.add,
@@ -137,9 +139,9 @@ def make_syncer(journal: Journal, enrolled: Enrolment, url: str, shown: Shown) -
 
 @asynccontextmanager
 async def syncing(
-    journal: Journal, enrolled: Enrolment, url: str, shown: Shown
+    journal: Journal, enrolled: Enrolment, url: str, shown: Shown, *, box: bytes = BOX
 ) -> AsyncIterator[Syncer]:
-    syncer = make_syncer(journal, enrolled, url, shown)
+    syncer = make_syncer(journal, enrolled, url, shown, box)
     task = asyncio.create_task(syncer.run())
     await shown.until(lambda: len(shown) > 0)
     try:
@@ -237,6 +239,7 @@ async def test_an_office_that_wrote_on_after_a_restore_goes_on_in_a_successor(
             await syncer.run()  # it ends by itself: another journal follows
         assert (journal.head.seq, journal.delivered.seq) == (3, 0)
         assert journal.marks.journal != former
+        assert journal.identity is not None
         followed = enrolled._replace(identity=journal.identity)
         async with syncing(journal, followed, province.url, shown) as syncer:
             await settle(journal, syncer)
@@ -264,3 +267,52 @@ async def bodies(journal: Journal) -> list[bytes]:
     """The bytes of the office's own events."""
     query = "SELECT body FROM event JOIN journal ON no = journal WHERE side = 'office' ORDER BY seq"
     return await journal.read(lambda conn: [row[0] for row in conn.execute(query)])
+
+
+async def test_a_box_that_changed_is_told_before_it_is_shown(
+    province: Province, tmp_path: Path
+) -> None:
+    enrolled, answer = await enrol(province, tmp_path / "keys")
+    path, shown = tmp_path / "journal.db", Shown()
+    async with journal_at(path, enrolled) as journal:
+        await adopt_first_answer(journal, enrolled, answer)
+        async with syncing(journal, enrolled, province.url, shown) as syncer:
+            await record(journal, 1)
+            await settle(journal, syncer)
+    moved = BOX[:8] + b"new disk" + b"new card"
+    async with journal_at(path, enrolled) as journal:
+        async with syncing(journal, enrolled, province.url, shown, box=moved) as syncer:
+            await journal.wait_beyond(1)
+            await settle(journal, syncer)
+        told = (await bodies(journal))[-1]
+    assert b'"kind":"device.changed"' in told
+    assert b'"body":{"parts":["disk","net"]}' in told
+    assert [event.kind for event in province.seen.events][-1] == "device.changed"
+    assert await incidents(province.ctx) == ["box-changed"]
+
+
+async def test_a_copy_restored_into_another_box_gets_its_events_back_before_it_tells(
+    province: Province, tmp_path: Path
+) -> None:
+    enrolled, answer = await enrol(province, tmp_path / "keys")
+    path, backup, shown = tmp_path / "journal.db", tmp_path / "backup.db", Shown()
+    async with journal_at(path, enrolled) as journal:
+        await adopt_first_answer(journal, enrolled, answer)
+        async with syncing(journal, enrolled, province.url, shown) as syncer:
+            await record(journal, 1)
+            await settle(journal, syncer)
+    shutil.copy(path, backup)
+    async with journal_at(path, enrolled) as journal:
+        async with syncing(journal, enrolled, province.url, shown) as syncer:
+            for _ in range(2):
+                await record(journal, 2)
+                await settle(journal, syncer)
+    shutil.copy(backup, path)
+    moved = bytes(24)
+    async with journal_at(path, enrolled) as journal:
+        async with syncing(journal, enrolled, province.url, shown, box=moved) as syncer:
+            async with asyncio.timeout(20):
+                await journal.wait_beyond(5)
+            await settle(journal, syncer)
+        assert (journal.marks.journal, journal.head.seq) == (enrolled.identity.journal, 6)
+    assert sorted(await incidents(province.ctx)) == ["box-changed", "device-restored"]

@@ -23,9 +23,14 @@ from wire.problems import Refusal
 @pytest.fixture
 def carrier(office: Office) -> Carrier:
     enrolment = office.province.enrolment()
-    builder = Builder(enrolment, BOX, TestClock())
+    builder = Builder(enrolment, TestClock())
     return Carrier(
-        office.journal, enrolment, builder, OfficeReporter(Facts(), Ticks()), fresh_bytes=bytes
+        office.journal,
+        enrolment,
+        builder,
+        OfficeReporter(Facts(), Ticks()),
+        box=BOX,
+        fresh_bytes=bytes,
     )
 
 
