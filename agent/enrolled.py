@@ -43,6 +43,8 @@ _log = structlog.get_logger("agent")
 
 FIRST_ANSWER: Final = "first-answer"
 """Id of the problem that the enrolment's answer cannot be read."""
+SUCCEEDED: Final = "journal-succeeded"
+"""Id of the notice that another journal was begun, so that numbers may be used twice."""
 RESTART_S_MIN: Final = 5.0
 RESTART_S_MAX: Final = 600.0
 """Sync that falls over what stands in the journal falls again: less often each time."""
@@ -113,28 +115,37 @@ class Line:
             await self._journal.enrol(enrolment.identity)
         await self._take_first_answer(enrolment)
         self._board.update(line="offline", line_since=local(self._clock.now_ms()).isoformat())
-        self._carrier = self._carried(enrolment, figures)
         attempt = 0
         while True:
             attempt += 1
-            await self._sync_until_it_falls(enrolment, figures)
+            enrolment = enrolment._replace(identity=self._journal.identity or enrolment.identity)
+            self._carrier = self._carried(enrolment, figures)
+            if await self._sync_until_it_falls(enrolment, figures):
+                self._noticed.add(SUCCEEDED, "journal-succeeded", "act")
+                attempt = 0
+                continue
             wait_s = min(RESTART_S_MIN * 2 ** (attempt - 1), RESTART_S_MAX)
             self._show(Show(faults.SYNC_FAILED.line, faults.SYNC_FAILED))
             await asyncio.sleep(wait_s)
 
-    async def _sync_until_it_falls(self, enrolment: Enrolment, figures: Figures) -> None:
+    async def _sync_until_it_falls(self, enrolment: Enrolment, figures: Figures) -> bool:
+        """Return true when it ended because another journal follows the one it kept."""
         self._syncer = self._made(enrolment, figures)
         try:
             await self._syncer.run()
         except Exception:  # noqa: BLE001 - whatever it is, the counter goes on
             _log.exception("sync fell")
+            return False
         finally:
             self._syncer = None
+        return True
 
     def _carried(self, enrolment: Enrolment, figures: Figures) -> Carrier:
-        builder = Builder(enrolment, self._box(enrolment), self._clock)
+        builder, box = Builder(enrolment, self._clock), self._box(enrolment)
         reporter = OfficeReporter(figures.collect, self._clock.mono_ms)
-        return Carrier(self._journal, enrolment, builder, reporter)
+        return Carrier(
+            self._journal, enrolment, builder, reporter, box=box, fresh_bytes=self._fresh_bytes
+        )
 
     def _box(self, enrolment: Enrolment) -> bytes:
         return box_of(enrolment.identity.device_id, self._config.data_dir)

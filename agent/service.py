@@ -17,8 +17,9 @@ import msgspec
 from agent import confirmed, first_answers
 from agent.clock import BootTimes, Clock, boot_mark
 from agent.facts import Facts
-from agent.journal import Appended, Journal, Transaction, answered
+from agent.journal import Appended, Journal, Transaction, answered, succession
 from agent.journal.journal import BATCH_JOBS_MAX
+from agent.keys import JOURNAL_ID_BYTES
 from agent.result import Result
 from agent.views.projector import Views
 from records.command_types import ConfirmClock, ReceiveDossier
@@ -158,8 +159,9 @@ class Service:
     async def _own_events_are_back(self) -> None:
         """Wait while a restored journal gets its own events back; a minute at most, then go on.
 
-        Who goes on without them writes a branch of their own, which a person has to look at; but
-        a citizen stands at the counter, and the line may be gone for a week.
+        Who goes on without them does so in a successor of the journal; a second time, where that
+        needs a person, on a branch of the journal itself. A citizen stands at the counter, and the
+        line may be gone for a week.
         """
         if not self._journal.marks.is_recovering:
             return
@@ -168,7 +170,8 @@ class Service:
                 while (marks := self._journal.marks).is_recovering:
                     await self._journal.wait_change(marks)
         except TimeoutError:
-            await self._journal.write(_wait_no_longer)
+            successor = self._random(JOURNAL_ID_BYTES)
+            await self._journal.write(partial(_wait_no_longer, successor=successor))
 
     def _moment(self) -> Moment:
         return Moment(self._clock.now_ms(), self._clock.state())
@@ -303,8 +306,14 @@ def _prune(transaction: Transaction, after: int) -> tuple[int | None, int]:
     return answered.prune(transaction.conn, transaction.now_ms, after)
 
 
-def _wait_no_longer(transaction: Transaction) -> None:
+def _wait_no_longer(transaction: Transaction, successor: bytes) -> None:
+    promised = transaction.marks.promised
+    if not transaction.marks.is_recovering:
+        return
     transaction.expect_back(0)
+    if succession.may_open(transaction):
+        here = transaction.head
+        succession.open_successor(transaction, successor, here, "restored", held=promised)
 
 
 def _is_recovering(outcome: Result | Exception) -> bool:

@@ -106,6 +106,18 @@ STEPS: Final[Sequence[Sequence[str]]] = (
              last_seq INTEGER NOT NULL
            ) STRICT, WITHOUT ROWID""",
     ),
+    (
+        # What only this file had behind the place from which a successor goes on, as it was
+        # written; entered anew it stands in the successor.
+        """CREATE TABLE aside(
+             journal INTEGER NOT NULL REFERENCES journal(no),
+             seq INTEGER NOT NULL,
+             hash BLOB NOT NULL,
+             body BLOB,
+             digest BLOB,
+             PRIMARY KEY (journal, seq)
+           ) STRICT, WITHOUT ROWID""",
+    ),
 )
 
 VERSION: Final = len(STEPS)

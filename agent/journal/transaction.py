@@ -51,6 +51,8 @@ class Marks(msgspec.Struct, frozen=True):
     desk_head: Head = EMPTY
     desk_bytes: int = 0
     promised: int = 0
+    journal: bytes = b""
+    """Id of the open office journal: after a succession another than enrolment's."""
 
     @property
     def is_recovering(self) -> bool:
@@ -71,6 +73,13 @@ class Appended(NamedTuple):
         return chain.event_id(self.hash)
 
 
+def own_identity(enrolled: Identity | None, marks: Marks) -> Identity | None:
+    """Return what enrolment gave, with the office journal that is open now."""
+    if enrolled is None or not marks.journal or marks.journal == enrolled.journal:
+        return enrolled
+    return enrolled._replace(journal=marks.journal)
+
+
 class Transaction:
     """What a job is given. `conn` may be used freely for other tables of the file."""
 
@@ -84,9 +93,14 @@ class Transaction:
     ) -> None:
         self.conn = conn
         self.marks = marks
-        self.identity = identity
+        self._identity = identity
         self.now_ms = now_ms
-        self._projector = projector
+        self.projector = projector
+
+    @property
+    def identity(self) -> Identity | None:
+        """Who writes what: with the office journal that is open now."""
+        return own_identity(self._identity, self.marks)
 
     @property
     def head(self) -> Head:
@@ -140,13 +154,14 @@ class Transaction:
             marks.desk_head,
             marks.desk_bytes,
             marks.promised,
+            marks.journal,
         )
         place = Appended(pos, head.seq, head.hash)
         if event is None:
-            self._follow(marks.office, "office", place, data)
+            self.follow(marks.office, "office", place, data)
         else:
             entry = Entry(pos, marks.office, "office", head.seq, head.hash, event, body)
-            self._projector.apply(self.conn, entry)
+            self.projector.apply(self.conn, entry)
             answering.answer(self.conn, marks.office, head.seq, event)
         return place
 
@@ -176,7 +191,7 @@ class Transaction:
     def _append_gone(self, item: ChainedEvent) -> None:
         marks, pos = self.marks, self.marks.pos + 1
         self.conn.execute(INSERT_EVENT, (pos, marks.office, item.seq, item.hash, None))
-        self._note_gone(pos, item)
+        self.note_gone(pos, item)
         self.marks = msgspec.structs.replace(marks, pos=pos, head=Head(item.seq, item.hash))
 
     def append_desk(self, events: Sequence[ChainedEvent]) -> list[Appended]:
@@ -204,17 +219,18 @@ class Transaction:
         marks, pos = self.marks, self.marks.pos + 1
         self.conn.execute(INSERT_EVENT, (pos, marks.desk, item.seq, item.hash, item.event))
         if item.event is None:
-            self._note_gone(pos, item)
+            self.note_gone(pos, item)
         head = Head(item.seq, item.hash)
         self.marks = msgspec.structs.replace(
             marks, pos=pos, desk_head=head, desk_bytes=marks.desk_bytes + len(item.event or b"")
         )
         place = Appended(pos, item.seq, item.hash)
         if item.event is not None:
-            self._follow(marks.desk, "desk", place, item.event)
+            self.follow(marks.desk, "desk", place, item.event)
         return place
 
-    def _note_gone(self, pos: int, item: ChainedEvent) -> None:
+    def note_gone(self, pos: int, item: ChainedEvent) -> None:
+        """Keep what chain and bookkeeping need of an event that is forgotten."""
         gone = item.gone
         if gone is None:
             raise Malformed("gone-missing")
@@ -230,7 +246,7 @@ class Transaction:
         if row is None or row[0] != item.hash:
             raise Refusal("fork", f"desk {item.seq}")
 
-    def _follow(self, journal: int, side: Side, place: Appended, data: bytes) -> None:
+    def follow(self, journal: int, side: Side, place: Appended, data: bytes) -> None:
         """Let the views follow bytes that somebody else wrote, whatever they are."""
         try:
             event = wire_event.decode(data)
@@ -238,7 +254,7 @@ class Transaction:
             # Poison never blocks a journal: it stays chained, is named, and is not projected.
             self.note_problem(side, place.seq, "event-malformed", error.reason)
             return
-        self._projector.apply(
+        self.projector.apply(
             self.conn, Entry(place.pos, journal, side, place.seq, place.hash, event)
         )
 
@@ -279,7 +295,7 @@ class Transaction:
         )
         while rows := [DeliveredRow(*row) for row in cursor.fetchmany(DELIVERED_ROWS)]:
             size += sum(len(row.body or b"") for row in rows)
-            self._projector.delivered(self.conn, self.identity, rows, sign)
+            self.projector.delivered(self.conn, self.identity, rows, sign)
         return size
 
     def hash_at(self, seq: int) -> bytes | None:

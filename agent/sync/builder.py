@@ -39,21 +39,28 @@ class Extras:
 
     `mending`: turn of a stale answer, good only together with `was`. `introduce`: the province
     did not know the sender, so the device record goes along; either needs a full message.
-    `fetch`: number of the first own event that is wanted back, and nothing is sent meanwhile.
+    `fetch`: number of the first own event that is wanted back, and nothing is sent meanwhile;
+    `branch`: the province's events of a former journal, for reading.
     `prove`: the answer is to bring a receipt statement, which a full one does anyway.
-    `report` is JSON, `days` CBOR.
+    `report` is JSON, `days` CBOR. `box`: what is shown of the box, None to leave it out; `new_box`:
+    it is shown for the first time, which a full message does.
     """
 
     mending: bytes | None = None
     introduce: bool = False
     fetch: int | None = None
+    branch: Fetch | None = None
     report: bytes | None = None
     days: bytes | None = None
     prove: bool = False
+    box: bytes | None = None
+    new_box: bool = False
 
     @property
     def full(self) -> bool:
         """Whether only a full message can say this."""
+        if self.new_box:
+            return True
         return self.mending is not None or self.introduce or self.fetch is not None
 
 
@@ -74,9 +81,8 @@ class Built:
 class Builder:
     """Makes this device's messages."""
 
-    def __init__(self, enrolment: Enrolment, box: bytes, clock: Clock) -> None:
+    def __init__(self, enrolment: Enrolment, clock: Clock) -> None:
         self._enrolment = enrolment
-        self._box = box
         self._clock = clock
         self._receiver = SealingPublicKey(enrolment.province.sealing_key)
 
@@ -103,7 +109,7 @@ class Builder:
             codecs=CODECS,
             report=_packed_report(extras.report),
             days=extras.days,
-            fetch=self._wanted(extras.fetch),
+            fetch=self._wanted(extras.fetch) or extras.branch,
             prove=extras.prove and envelope.session is not None,
         )
         if envelope.session is not None:
@@ -124,7 +130,7 @@ class Builder:
         key = self._enrolment.device_key
         whole = msgspec.structs.replace(
             up,
-            box=self._box,
+            box=extras.box,
             session=offer,
             statement=statements.sign(HeadStatement(up.journal, *up.head), key),
         )

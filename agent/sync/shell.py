@@ -19,9 +19,9 @@ from typing import Any, TypeAlias, TypeVar
 import structlog
 
 from agent.clock import Clock
-from agent.journal import Journal
-from agent.keys import Enrolment
-from agent.sync import faults, store
+from agent.journal import Journal, succession
+from agent.keys import JOURNAL_ID_BYTES, Enrolment
+from agent.sync import faults, own_box, store
 from agent.sync.answer import Answer, open_answer, open_short_answer
 from agent.sync.builder import Builder, Built, Extras
 from agent.sync.engine import Engine
@@ -63,6 +63,10 @@ T = TypeVar("T")
 Work: TypeAlias = Coroutine[Any, Any, None]
 
 
+class _Followed(Exception):  # noqa: N818 - a state of the journal
+    """Another journal follows the one that this syncer keeps: it is for another to keep."""
+
+
 class _Ending(Exception):  # noqa: N818 - a state of the group
     """The group of tasks is being ended; what happens meanwhile has no consequences."""
 
@@ -96,8 +100,9 @@ class Syncer:
         self._clock = clock
         self._show = show
         self._reporter = reporter or Silent()
-        self._builder = Builder(enrolment, box, clock)
-        self._session = Session(fresh_bytes)
+        self._builder = Builder(enrolment, clock)
+        self._box = box
+        self._session, self._fresh_bytes = Session(fresh_bytes), fresh_bytes
         self._probe = LineProbe(connect, clock, random)
         self._engine = Engine(delays or Delays(random), pacing)
         self._held = journal.delivered
@@ -142,13 +147,18 @@ class Syncer:
         await kept.wait()
 
     async def run(self) -> None:
-        """Sync until cancelled. Raises only what is a mistake of this program."""
+        """Sync until cancelled, or until another journal follows this one.
+
+        Raises only what is a mistake of this program.
+        """
         revoked = await self._journal.read(store.is_revoked)
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 self._start("journal", self._follow_journal())
                 self._start("network", self._follow_network())
                 self._feed(Enrolled(self._unsent(), revoked))
+        except* _Followed:
+            _log.warning("a successor was opened", journal=self._journal.marks.journal.hex())
         finally:
             self._tasks = None
             self._set_timer(None)
@@ -158,11 +168,14 @@ class Syncer:
     # --- inputs --------------------------------------------------------------------------------
 
     async def _follow_journal(self) -> None:
-        seq = self._journal.head.seq
+        seen = self._journal.marks
         while True:
-            await self._journal.wait_beyond(seq)
-            seq = self._journal.head.seq
-            self._feed(Appended())
+            if seen.journal != self._enrolment.identity.journal:
+                raise _Followed
+            await self._journal.wait_change(seen)
+            before, seen = seen, self._journal.marks
+            if seen.head.seq > before.head.seq:
+                self._feed(Appended())
 
     async def _follow_network(self) -> None:
         sock = open_route_socket()
@@ -292,7 +305,11 @@ class Syncer:
         outgoing = await self._journal.read(query)
         kept_ms = await self._journal.read(store.proof_ms)
         due = self._proving.is_due(kept_ms, self._clock.now_ms(), self._clock.mono_ms())
-        extras = replace(self._extras, report=told.report, days=told.days, prove=due)
+        branch = await self._journal.read(succession.wanted)
+        box = await self._journal.read(partial(own_box.shown, box=self._box))
+        extras = replace(
+            self._extras, report=told.report, days=told.days, prove=due, branch=branch, box=box
+        )
         building = partial(self._builder.build, outgoing, batch, extras, envelope)
         return await self._on_thread(building)
 
@@ -300,7 +317,15 @@ class Syncer:
         self, request: int, built: Built, load: Load, reply: Reply, told: Told
     ) -> None:
         answer = await self._on_thread(partial(self._open, reply.body, built))
-        job = partial(apply, answer=answer, load=load, before=self._held)
+        job = partial(
+            apply,
+            answer=answer,
+            load=load,
+            before=self._held,
+            last_seq=built.last_seq,
+            successor=self._fresh_bytes(JOURNAL_ID_BYTES),
+            box=self._box,
+        )
         try:
             applied = await self._journal.write(job)
         except Refusal as refusal:
@@ -312,7 +337,7 @@ class Syncer:
             Answered(
                 request,
                 load,
-                answer.down.receipt.seq,
+                self._place(answer, applied),
                 unsent=self._unsent(),
                 # What was recorded after a message was built does not make it one in vain.
                 progress=applied.progress or built.load.plain_bytes == 0,
@@ -338,6 +363,7 @@ class Syncer:
         self._extras = Extras(
             mending=down.turn if down.stale else None,
             fetch=self._journal.head.seq + 1 if restored else None,
+            new_box=applied.new_box,
         )
         if applied.given_back:
             _log.warning("own events came back", count=applied.given_back)
@@ -368,7 +394,13 @@ class Syncer:
         """Whether something is left that only another exchange brings."""
         days = self._days_wanted and told.days is None
         proof = self._proving.asked and not built.proves
-        return applied.desk_more or applied.given_back > 0 or days or proof
+        came = applied.desk_more or applied.given_back > 0 or applied.branch_more
+        return came or days or proof
+
+    def _place(self, answer: Answer, applied: Applied) -> int:
+        """Return where a disagreement was met: while a common place is sought, that."""
+        sought = applied.fault is faults.FORK_SOUGHT
+        return applied.held.seq if sought else answer.down.receipt.seq
 
     def _unsent(self) -> bool:
         return self._journal.head.seq > self._held.seq

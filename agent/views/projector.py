@@ -117,6 +117,18 @@ class Views:
         """Follow the delivered mark in the tally of days."""
         tally.follow(connection, identity, rows, sign)
 
+    def renamed(self, connection: Connection, pos: int, before: bytes, after: bytes) -> None:
+        """Let what the event at `pos` created be found under its new id too."""
+        key = (stored.subject_key(before), pos)
+        if connection.execute("SELECT 1 FROM subject WHERE key = ? AND pos = ?", key).fetchone():
+            place = (stored.subject_key(after), pos)
+            connection.execute("INSERT OR IGNORE INTO subject VALUES (?, ?)", place)
+
+    def begun(self, connection: Connection) -> None:
+        """Count the delivered events of the new journal from nothing."""
+        connection.execute("DELETE FROM day_tally")
+        self.undone()
+
     def _project(self, connection: Connection, read: ReadEvent) -> None:
         kind, subject = read.event.kind, read.event.subject
         if read.body is None and kind in BODIES:
@@ -132,19 +144,23 @@ class Views:
             self._told(connection, read, subject)
         elif kind in VISIT_CREATING:
             self.visits.create(connection, read)
-            self._name(connection, read.stored)
+            self._name(connection, read)
         if read.event.again is not None and kind not in DESK_BODIES:
             answering.entered_again(connection, read.event.again)
 
     def _received(self, connection: Connection, read: ReadEvent) -> None:
         if self.dossiers.create(connection, read) is None:
             raise ValueError("no dossier")
-        self._name(connection, read.stored)
+        self._name(connection, read)
         counts.add(connection, read.at_ms, counts.RECEIVED)
 
-    def _name(self, connection: Connection, event: StoredEvent) -> None:
-        key = stored.subject_key(event.hash)
-        connection.execute("INSERT INTO subject VALUES (?, ?)", (key, event.pos))
+    def _name(self, connection: Connection, read: ReadEvent) -> None:
+        key = stored.subject_key(read.stored.hash)
+        connection.execute("INSERT INTO subject VALUES (?, ?)", (key, read.stored.pos))
+        former = None if read.event.again is None else stored.parse_id(read.event.again)
+        if former is not None:
+            place = (stored.key_of_id(former), read.stored.pos)
+            connection.execute("INSERT OR IGNORE INTO subject VALUES (?, ?)", place)
 
     def _told(self, connection: Connection, read: ReadEvent, subject: int | str) -> None:
         """An event about something that another event created."""

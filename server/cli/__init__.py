@@ -26,6 +26,7 @@ MODULES: Final[Mapping[str, str]] = {
     "incidents": "server.cli.incidents",
     "conflicts": "server.cli.conflicts",
     "publish": "server.cli.publish",
+    "quarantine": "server.cli.quarantine",
     "token": "server.cli.tokens",
     "user": "server.cli.users",
 }

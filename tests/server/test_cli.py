@@ -13,6 +13,7 @@ import sqlcipher3
 from sqlalchemy.exc import OperationalError
 
 from console.speech import Speech
+from server import devices, quarantine
 from server.cli import MODULES, build
 from server.cli.opening import opened, telling
 from server.config import Config, load
@@ -266,6 +267,36 @@ def test_postgresql_that_does_not_answer_is_unreachable(operator: Operator) -> N
     address = "postgresql+asyncpg://nobody@127.0.0.1:9/nothing"
     operator.config.write_text(re.sub('database = "[^"]*"', f'database = "{address}"', text))
     assert operator.types("token", "list").returncode == 3
+
+
+def test_a_device_in_quarantine_is_listed_accepted_released_and_revoked(
+    operator: Operator,
+) -> None:
+    operator.types("migrate")
+    name = asyncio.run(_isolate(load(operator.config)))
+    (row,) = json.loads(operator.types("quarantine", "list", "--json").stdout)["quarantine"]
+    assert (row["device"], row["state"], row["events"]) == (name, "quarantined", 0)
+    assert name in operator.types("quarantine", "list").stdout
+    assert operator.types("quarantine", "accept", name, "--note", " ").returncode == 2
+    done = operator.types("quarantine", "accept", name, "--note", "seen", "--json")
+    assert json.loads(done.stdout) == {"ok": True, "device": name, "office": "H26.107", "events": 0}
+    released = operator.types("quarantine", "release", name, "--note", "seen")
+    assert (released.returncode, "one more journal" in released.stderr) == (0, True)
+    assert "is revoked" in operator.types("devices", "revoke", name).stderr
+    again = operator.types("devices", "revoke", name, "--json")
+    assert json.loads(again.stdout) == {"ok": True, "device": name, "office": "H26.107"}
+    assert operator.types("quarantine", "release", name, "--note", "x").returncode == 1
+
+
+async def _isolate(config: Config) -> str:
+    async with opened(config) as ctx:
+        device = await new_device(ctx)
+        await device.sync()
+        async with ctx.store.write() as conn:
+            found = await devices.find(conn, device.device_id, locked=True)
+            assert found is not None
+            await quarantine.begin(conn, found, "former-box", device.journal, ctx.now_ms())
+    return device10(device.device_id)
 
 
 @pytest.mark.parametrize("lang", ["vi", "en"])
