@@ -13,7 +13,7 @@ from hashlib import sha256
 from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server import catch_up, desk, devices, incidents, offices, places, publishing, revocations
+from server import desk, desk_refolded, devices, incidents, offices, places, publishing, revocations
 from server.context import ServerContext
 from server.desk import Desk
 from server.devices import Device
@@ -309,7 +309,8 @@ async def approve(ctx: ServerContext, device_id: bytes) -> None:
         for place in journals:
             if place.state == "open" and each.state == "open":
                 each = await devices.lend_numbers(conn, place, each, now_ms)
-            await catch_up.project_rest(conn, ctx.project, place)
+        if each.state == "open":  # else its events wait until it has given back what was lost
+            await desk_refolded.fold(conn, ctx, device, now_ms)
 
 
 async def revoke(ctx: ServerContext, device_id: bytes) -> bytes:
