@@ -49,6 +49,9 @@ RESTART_S_MAX: Final = 600.0
 LOOK_S: Final = 2.0
 """A technician who has just enrolled the box is waiting beside it."""
 
+OF_THE_DISK: Final = frozenset({"disk-full", "disk-failed", "busy"})
+"""Codes of a journal that cannot be written at present."""
+
 
 class Line:
     """The line to the province, as far as there is one."""
@@ -149,9 +152,21 @@ class Line:
         try:
             answer = await asyncio.to_thread(_read_or_none, self._config.keys_dir / keys.ANSWER)
             if answer is not None:
-                await adopt_first_answer(self._journal, enrolment, answer)
+                await self._take_in(enrolment, answer)
         except (OSError, ExchangeError, Refusal):
             self._noticed.add(FIRST_ANSWER, "first-answer-unreadable", stays=True)
+
+    async def _take_in(self, enrolment: Enrolment, answer: bytes) -> None:
+        """Take the answer in, again while the disk does not let it: no exchange could do more."""
+        while True:
+            try:
+                await adopt_first_answer(self._journal, enrolment, answer)
+            except Refusal as refusal:
+                if refusal.code not in OF_THE_DISK:
+                    raise
+                await asyncio.sleep(LOOK_S)
+            else:
+                return
 
     def _show(self, shown: Show) -> None:
         error = shown.fault.code if shown.fault is not None else None

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Final
 
 from agent.journal import Transaction
-from agent.views import counts, dossier_rows, numbers, standing, visit_rows
+from agent.views import conflicts, counts, dossier_rows, numbers, standing, visit_rows
 from agent.views.projector import Views
 from agent.views.stored import StoredEvent
 from agent.views.tables import OPEN_STATES
@@ -152,11 +152,26 @@ class Facts:
 
     def dossier(self, ref: str) -> FoundDossier | None:
         """Find a dossier by id, code or `year/volume/number`."""
-        no = dossier_rows.find(self._conn, ref)
+        return self._dossier(dossier_rows.find(self._conn, ref))
+
+    def in_conflict(self, conflict: str) -> FoundDossier | None:
+        """Find the dossier that has an open conflict with this id."""
+        return self._dossier(conflicts.find(self._conn, conflict))
+
+    def _dossier(self, no: int | None) -> FoundDossier | None:
         loaded = self._views.dossiers.get(self._conn, no) if no is not None else None
         if loaded is None:
             return None
-        return FoundDossier(self._ref(loaded.first), str(loaded.first.id), loaded.dossier)
+        first = loaded.first
+        return FoundDossier(self._ref(first), str(first.id), loaded.dossier, self._seen(loaded))
+
+    def _seen(self, loaded: dossier_rows.Loaded) -> str | None:
+        """The province's last word that events about a dossier have to show they know."""
+        if loaded.dossier.unseen:
+            return loaded.dossier.unseen[-1]
+        last = loaded.events[-1]
+        own = last is loaded.first or last.journal == self._transaction.marks.office
+        return None if own else str(last.id)
 
     def open_dossier_of(self, id_number: str, procedure_code: str) -> str | None:
         """An open dossier of that person and procedure, by code, else book."""

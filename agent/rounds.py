@@ -22,8 +22,9 @@ STATUS_PAUSE_S: Final = 0.25
 """After a change the status is read anew, but no more often than this."""
 DAY_END_S: Final = 300.0
 PRUNE_S: Final = 3600.0
-REOPEN_S: Final = 10.0
-"""A journal whose disk failed is looked at again this often."""
+REOPEN_S_MIN: Final = 0.5
+REOPEN_S_MAX: Final = 10.0
+"""A journal whose disk failed is looked at again soon, then after twice as long, up to this."""
 REST_S: Final = 20.0
 """Nothing was recorded for so long: memory that only speed needs is given back."""
 EXCHANGES_KEPT_MS: Final = 35 * 24 * 3600 * 1000
@@ -139,12 +140,15 @@ async def look_over(journal: Journal) -> None:
 async def mend(journal: Journal, touch: Callable[[], None]) -> None:
     """After the disk failed: close, open, look again, until it is sound."""
     while True:
-        await asyncio.sleep(REOPEN_S)
-        if journal.broken is not None:
-            touch()
+        await journal.wait_broken()
+        touch()
+        wait_s = REOPEN_S_MIN
+        while journal.broken is not None:
+            await asyncio.sleep(wait_s)
+            wait_s = min(2 * wait_s, REOPEN_S_MAX)
             with contextlib.suppress(Refusal):
                 await journal.reopen()
-                touch()
+        touch()
 
 
 async def rest(journal: Journal) -> None:

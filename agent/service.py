@@ -207,6 +207,7 @@ class Service:
         return Event(
             kind=new.kind,
             subject=new.subject,
+            seen=new.seen,
             at=self._at(moment.now_ms),
             actor=actor,
             clock=None if trusted else moment.clock_state,

@@ -294,6 +294,14 @@ class CheckOut(CommandBase, frozen=True, kw_only=True, tag="visit.check_out"):
     visitor: VisitorIn | None = None
 
 
+class ResolveConflict(CommandBase, frozen=True, kw_only=True, tag="conflict.resolve"):
+    """Say which of two values of a dossier holds: the office's, or the province's."""
+
+    conflict: Ref
+    keep: Holder
+    reason: LongText
+
+
 DossierCommand = (
     RequestSupplement
     | SupplementDossier
@@ -310,7 +318,7 @@ DossierCommand = (
 )
 """Commands about a dossier that is there."""
 
-Command = ReceiveDossier | DeclineDossier | DossierCommand | CheckIn | CheckOut
+Command = ReceiveDossier | DeclineDossier | DossierCommand | CheckIn | CheckOut | ResolveConflict
 
 CommandType = Literal[
     "dossier.receive",
@@ -329,5 +337,6 @@ CommandType = Literal[
     "dossier.correct",
     "visit.check_in",
     "visit.check_out",
+    "conflict.resolve",
 ]
 """The `type` of every command there is."""

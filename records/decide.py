@@ -4,7 +4,15 @@
 the transaction that the facts were read in.
 """
 
-from records.command_types import CheckIn, CheckOut, Command, DeclineDossier, ReceiveDossier
+from records.command_types import (
+    CheckIn,
+    CheckOut,
+    Command,
+    DeclineDossier,
+    ReceiveDossier,
+    ResolveConflict,
+)
+from records.decide_conflict import resolve
 from records.decide_dossier import change
 from records.decide_receive import decline, receive
 from records.decide_visit import check_in, check_out
@@ -19,7 +27,7 @@ def decide(command: Command, facts: Facts, now: Moment) -> Decision:
 
     Raises:
         Refusal: procedure-unknown, due-required, field-invalid, dossier-unknown, visit-unknown,
-            or state-forbidden, which names the commands that are possible.
+            conflict-unknown, or state-forbidden, which names the commands that are possible.
     """
     match command:
         case ReceiveDossier():
@@ -30,5 +38,7 @@ def decide(command: Command, facts: Facts, now: Moment) -> Decision:
             return check_out(command, facts, now)
         case DeclineDossier():
             return decline(command, facts, now)
+        case ResolveConflict():
+            return resolve(command, facts, now)
         case _:
             return change(command, facts, now)

@@ -1,6 +1,6 @@
 """Deciding about a dossier that is there: what its state allows, and what follows."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -86,7 +86,7 @@ def change(command: DossierCommand, facts: Facts, now: Moment) -> Decision:
     _check_state(name, found.dossier)
     case = Case(found.dossier, facts, now, [])
     body = _RULES[type(command)](command, case)
-    return _decision(found, EVENT_OF[name], body, case)
+    return told(found, EVENT_OF[name], body, now, case.cautions)
 
 
 def _check_state(command: str, dossier: Dossier) -> None:
@@ -111,17 +111,20 @@ def possible(dossier: Dossier) -> Text:
     )
 
 
-def _decision(found: FoundDossier, kind: str, body: Struct, case: Case) -> Decision:
-    after = evolve(found.dossier, kind, body, case.now.now_ms)
+def told(
+    found: FoundDossier, kind: str, body: Struct, now: Moment, cautions: Sequence[Caution] = ()
+) -> Decision:
+    """Return the decision to record one event about a dossier; its author knows all there is."""
+    after = evolve(found.dossier, kind, body, now.now_ms)
     return Decision(
-        events=(NewEvent(kind, found.ref, body),),
+        events=(NewEvent(kind, found.ref, body, seen=found.seen),),
         subject=found.ref,
         id=found.id,
         code=after.code,
         book=after.book,
         book_year=after.book_year,
         due_at=None if after.due_at_ms is None else local(after.due_at_ms).isoformat(),
-        warnings=tuple(case.cautions),
+        warnings=tuple(cautions),
     )
 
 

@@ -16,11 +16,16 @@ from wire.texts import Text
 
 
 class FoundDossier(Struct, frozen=True):
-    """A dossier as the office knows it: `ref` is the subject of events about it, `id` its UUID."""
+    """A dossier as the office knows it: `ref` is the subject of events about it, `id` its UUID.
+
+    `seen` is the id of the province's last word about it, while no event of the office has shown
+    yet that it is known here.
+    """
 
     ref: SubjectRef
     id: str
     dossier: Dossier
+    seen: str | None = None
 
 
 class FoundVisit(Struct, frozen=True):
@@ -85,6 +90,10 @@ class Facts(Protocol):
         """Find a dossier by id, code or `year/volume/number`."""
         ...
 
+    def in_conflict(self, conflict: str) -> FoundDossier | None:
+        """Find the dossier that has an open conflict with this id."""
+        ...
+
     def open_dossier_of(self, id_number: str, procedure_code: str) -> str | None:
         """Name (code, else book) an open dossier of that person and procedure, or None."""
         ...
@@ -99,12 +108,16 @@ class Facts(Protocol):
 
 
 class NewEvent(Struct, frozen=True):
-    """An event to append. `subject` None: it creates what it tells of. `retained`: with a salt."""
+    """An event to append. `subject` None: it creates what it tells of. `retained`: with a salt.
+
+    `seen`: see `FoundDossier`.
+    """
 
     kind: str
     subject: SubjectRef | None
     body: Struct
     retained: bool = False
+    seen: str | None = None
 
 
 class Caution(Struct, frozen=True):

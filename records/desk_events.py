@@ -117,6 +117,21 @@ class DossierProgressed(Struct, frozen=True, kw_only=True):
     heard: Annotated[int, Meta(ge=0)] | None = None
 
 
+class ConflictSettled(Struct, frozen=True, kw_only=True):
+    """Somebody in the province said which of two values of a dossier holds.
+
+    `conflict` is the id of the event whose value was kept beside (`records.conflicts`), `by` who
+    says so; `heard` as in `DossierProgressed`. The server writes it.
+    """
+
+    dossier: Short
+    conflict: Short
+    keep: Holder
+    reason: str
+    by: str | None = None
+    heard: Annotated[int, Meta(ge=0)] | None = None
+
+
 class EventRejected(Struct, frozen=True, kw_only=True):
     """The province could not accept an event of this office; it is kept and named."""
 
@@ -204,6 +219,7 @@ DESK_BODIES: Mapping[str, type[Struct]] = MappingProxyType(
         "office.profile": OfficeProfile,
         "dossier.assigned": DossierAssigned,
         "dossier.progressed": DossierProgressed,
+        "conflict.settled": ConflictSettled,
         "event.rejected": EventRejected,
         "device.revoked": DeviceRevoked,
         "successor.named": SuccessorNamed,

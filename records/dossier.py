@@ -3,23 +3,33 @@
 `evolve` is used by the agent's views, by the province's projections and by every rebuild, so all
 of them say the same. The machine is drawn in docs/state-machines/dossier.mmd; its rules are the
 table of docs/domain.md "Dossier". Events are never refused here, whoever wrote them: what clashes
-with where the dossier is leaves it there and counts as a conflict for a person.
+with where the dossier is, or with what the province did to a dossier it holds while the office did
+not know, leaves it there and is kept beside it for a person (`records.conflicts`).
 """
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from records import corrections
+from records import conflicts, corrections
 from records.codes import parse_book_ref
-from records.desk_events import DossierAssigned, DossierProgressed, NumbersMapped, State
+from records.conflicts import Said
+from records.desk_events import (
+    ConflictSettled,
+    DossierAssigned,
+    DossierProgressed,
+    NumbersMapped,
+    State,
+)
+from records.dossier_stand import ANY, ENDED, OPEN, WORKED_ON, Dossier, Outcome
 from records.due import is_overdue, lateness
 from records.moment import local, to_ms
 from records.office_events import (
+    ConflictResolved,
     DossierCorrected,
     DossierExtended,
     DossierForwarded,
@@ -30,15 +40,13 @@ from records.office_events import (
     PostalMarked,
     ReturnChanged,
 )
-from records.values import Applicant, Channel, Document, Holder, Proxy, ReturnedBy
+from records.values import ReturnedBy
 from wire.problems import Refusal
 
-Outcome = Literal["resolved", "refused", "stopped", "withdrawn"]
-
-OPEN: frozenset[State] = frozenset({"received", "supplement_requested", "forwarded"})
-WORKED_ON: frozenset[State] = frozenset({"received", "forwarded"})
-ENDED: frozenset[State] = frozenset({"resolved", "refused", "stopped", "withdrawn"})
-ANY: frozenset[State] = OPEN | ENDED | {"in_post", "returned"}
+__all__ = [
+    "ALLOWED", "ANY", "BY_POST", "ENDED", "EVENT_OF", "OPEN", "WORKED_ON", "Dossier", "Outcome",
+    "evolve", "force", "is_late", "next_commands",
+]  # fmt: skip
 
 ALLOWED: Mapping[str, frozenset[State]] = MappingProxyType(
     {
@@ -82,68 +90,6 @@ BY_POST: frozenset[ReturnedBy] = frozenset({"postal", "official_mail"})
 """Ways of giving back that leave the result on its way."""
 
 
-class Dossier(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One dossier now. Times are milliseconds since 1970; `None` is not known or not yet.
-
-    `before` is the state that a supplement, or an item that comes back, returns to. `due_at_ms` is
-    what was promised last, `first_due_at_ms` what was promised at first. `ended_at_ms` and
-    `outcome` say when and how the work ended, and stay when the result is given back.
-    `conflicts` counts events that clashed.
-    """
-
-    procedure_code: str
-    version: str | None = None
-    state: State = "received"
-    before: State | None = None
-    holder: Holder = "office"
-    channel: Channel
-    return_channel: Channel
-    return_address: str | None = None
-    received_at_ms: int
-    first_due_at_ms: int | None = None
-    due_at_ms: int | None = None
-    ended_at_ms: int | None = None
-    outcome: Outcome | None = None
-    returned_at_ms: int | None = None
-    returned_by: ReturnedBy | None = None
-    applicant: Applicant
-    proxy: Proxy | None = None
-    documents: tuple[Document, ...] = ()
-    sets: int = 1
-    summary: str | None = None
-    note: str | None = None
-    pages: int | None = None
-    copies: int | None = None
-    urgent: bool = False
-    overridden: bool = False
-    immediate: bool = False
-    code: str | None = None
-    book_year: int | None = None
-    volume: int | None = None
-    number: int | None = None
-    fees_due_vnd: int | None = None
-    fees_paid_vnd: int = 0
-    extended: bool = False
-    supplement_rounds: int = 0
-    conflicts: int = 0
-    problems: int = 0
-
-    @property
-    def book(self) -> str | None:
-        """The place in the register as printed, `volume/number`."""
-        return None if self.volume is None else f"{self.volume}/{self.number}"
-
-    @property
-    def resolved_at_ms(self) -> int | None:
-        """When the result was there; None for a dossier that ended in another way."""
-        return self.ended_at_ms if self.outcome == "resolved" else None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether work on it goes on, or papers are waited for."""
-        return self.state in OPEN
-
-
 def is_late(dossier: Dossier, now_ms: int) -> bool:
     """Tell whether it ended after the date it was due on, or is still open after it."""
     if dossier.due_at_ms is None:
@@ -162,11 +108,13 @@ def next_commands(dossier: Dossier) -> tuple[str, ...]:
     )
 
 
-def evolve(dossier: Dossier | None, kind: str, body: Struct, at_ms: int) -> Dossier:
+def evolve(
+    dossier: Dossier | None, kind: str, body: Struct, at_ms: int, said: Said | None = None
+) -> Dossier:
     """Return the dossier after one more event; `at_ms` is the time the event bears.
 
     Kinds that tell of a dossier without changing it, and kinds of a later version, leave it as
-    it is.
+    it is. `said`: who says it; without that its author knew everything that is folded.
 
     Raises:
         Refusal: `dossier-unknown` when the first event known of it does not create it.
@@ -177,7 +125,19 @@ def evolve(dossier: Dossier | None, kind: str, body: Struct, at_ms: int) -> Doss
     if dossier is None:
         raise Refusal("dossier-unknown")
     step = _STEPS.get(kind)
-    return dossier if step is None else step(dossier, body, at_ms)
+    if step is None:
+        return dossier
+    before = conflicts.known(dossier, kind, said)
+    after = None if conflicts.crossed(before, kind) else step(before, body, at_ms)
+    if after is None:
+        wished = force(before, kind, body, at_ms)
+        return conflicts.kept(before, wished, kind, body, at_ms, said)
+    return conflicts.marked(before, after, kind, body, at_ms, said)
+
+
+def force(dossier: Dossier, kind: str, body: Struct, at_ms: int) -> Dossier:
+    """Return what an event would make of a dossier wherever that stands: a person wants it so."""
+    return _FORCED[kind](dossier, body, at_ms)
 
 
 def _received(body: Any, at_ms: int) -> Dossier:
@@ -223,19 +183,17 @@ def _ms(at: datetime | None) -> int | None:
     return None if at is None else to_ms(at)
 
 
-def _clash(dossier: Dossier) -> Dossier:
-    return replace(dossier, conflicts=dossier.conflicts + 1)
-
-
 Step = Callable[[Dossier, Any, int], Dossier]
+Guarded = Callable[[Dossier, Any, int], Dossier | None]
+"""A step that answers None where the event clashes with where the dossier is."""
 
 
-def _only_from(command: str, step: Step) -> Step:
-    """Let an event work only where its command is possible; elsewhere it is a conflict."""
+def _only_from(command: str, step: Step) -> Guarded:
+    """Let an event work only where its command is possible."""
     states = ALLOWED[command]
 
-    def guarded(dossier: Dossier, body: Any, at_ms: int) -> Dossier:
-        return step(dossier, body, at_ms) if dossier.state in states else _clash(dossier)
+    def guarded(dossier: Dossier, body: Any, at_ms: int) -> Dossier | None:
+        return step(dossier, body, at_ms) if dossier.state in states else None
 
     return guarded
 
@@ -308,9 +266,11 @@ def _returned(dossier: Dossier, body: DossierReturned, at_ms: int) -> Dossier:
     return replace(dossier, state="returned", returned_at_ms=at_ms, returned_by=body.by)
 
 
-def _marked(dossier: Dossier, body: PostalMarked, at_ms: int) -> Dossier:
-    if dossier.state != "in_post":
-        return _clash(dossier)
+def _marked(dossier: Dossier, body: PostalMarked, at_ms: int) -> Dossier | None:
+    return _post_says(dossier, body, at_ms) if dossier.state == "in_post" else None
+
+
+def _post_says(dossier: Dossier, body: PostalMarked, at_ms: int) -> Dossier:
     if body.state == "delivered":
         delivered_at_ms = _ms(body.at) or at_ms
         return replace(dossier, state="returned", before=None, returned_at_ms=delivered_at_ms)
@@ -323,18 +283,30 @@ def _marked(dossier: Dossier, body: PostalMarked, at_ms: int) -> Dossier:
     )
 
 
-def _mapped(dossier: Dossier, body: NumbersMapped, _at_ms: int) -> Dossier:
+def _mapped(dossier: Dossier, body: NumbersMapped, at_ms: int) -> Dossier | None:
     if dossier.code is not None and dossier.code != body.code:
-        return _clash(dossier)
+        return None
+    return _coded(dossier, body, at_ms)
+
+
+def _settled(dossier: Dossier, body: ConflictResolved | ConflictSettled, _at_ms: int) -> Dossier:
+    return conflicts.settled(dossier, body, force)
+
+
+def _coded(dossier: Dossier, body: NumbersMapped, _at_ms: int) -> Dossier:
     return replace(dossier, code=body.code)
 
 
-def _progressed(dossier: Dossier, body: DossierProgressed, at_ms: int) -> Dossier:
+def _progressed(dossier: Dossier, body: DossierProgressed, at_ms: int) -> Dossier | None:
     """Take what the province did: its word on the state counts while it holds the dossier."""
     if dossier.holder == "office":
         changed = body.state is not None and body.state != dossier.state
-        return _clash(dossier) if changed or body.holder == "province" else dossier
-    handed = replace(dossier, holder=body.holder or "province")
+        return None if changed or body.holder == "province" else dossier
+    return _province_says(dossier, body, at_ms)
+
+
+def _province_says(dossier: Dossier, body: DossierProgressed, at_ms: int) -> Dossier:
+    handed = replace(dossier, holder=body.holder or dossier.holder)
     if body.state is None or body.state == dossier.state:
         return handed
     return _set_state(handed, body.state, _ms(body.at) or at_ms)
@@ -388,11 +360,21 @@ _GUARDED: Mapping[str, Step] = {
     "dossier.return": _returned,
 }
 
-_STEPS: Mapping[str, Step] = MappingProxyType(
+_STEPS: Mapping[str, Guarded] = MappingProxyType(
     {EVENT_OF[command]: _only_from(command, step) for command, step in _GUARDED.items()}
     | {
         "postal.marked": _marked,
         "numbers.mapped": _mapped,
         "dossier.progressed": _progressed,
+        "conflict.resolved": _settled,
+        "conflict.settled": _settled,
+    }
+)
+_FORCED: Mapping[str, Step] = MappingProxyType(
+    {EVENT_OF[command]: step for command, step in _GUARDED.items()}
+    | {
+        "postal.marked": _post_says,
+        "numbers.mapped": _coded,
+        "dossier.progressed": _province_says,
     }
 )

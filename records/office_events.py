@@ -201,6 +201,17 @@ class VisitEnded(Struct, frozen=True, kw_only=True, omit_defaults=True):
     out_at: datetime
 
 
+class ConflictResolved(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody in the office said which of two values of a dossier holds.
+
+    `conflict` is the id of the event whose value was kept beside (`records.conflicts`).
+    """
+
+    conflict: str
+    keep: Holder
+    reason: str
+
+
 class PersonLookedUp(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Somebody saw a person's data, or asked for a person by number.
 
@@ -218,6 +229,23 @@ class PowerLost(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The machine went down without asking; `last_at`: when something was recorded last."""
 
     last_at: datetime | None = None
+
+
+class DeviceChanged(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Parts of the box are others than before (docs/protocol.md section 6, `box`)."""
+
+    parts: tuple[Literal["machine", "disk", "net"], ...]
+
+
+class JournalOpened(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The first event of a successor: it follows (journal, seq, hash), both in hexadecimal.
+
+    `fork`: from there on device and province remember different things; `restored`: the province
+    holds what the device wrote after its backup was made, and gave it back too late.
+    """
+
+    after: tuple[str, int, str]
+    why: Literal["fork", "restored"] = "fork"
 
 
 OFFICE_BODIES: Mapping[str, type[Struct]] = MappingProxyType(
@@ -240,7 +268,10 @@ OFFICE_BODIES: Mapping[str, type[Struct]] = MappingProxyType(
         "visit.checked_in": VisitCheckedIn,
         "visit.checked_out": VisitCheckedOut,
         "visit.ended": VisitEnded,
+        "conflict.resolved": ConflictResolved,
         "power.lost": PowerLost,
+        "device.changed": DeviceChanged,
+        "journal.opened": JournalOpened,
         "person.looked_up": PersonLookedUp,
     }
 )

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from records.catalogue import Procedure
+from records.conflicts import ConflictField, Kept
 from records.desk_events import State
 from records.dossier import Dossier, is_late, next_commands
 from records.moment import local
@@ -107,10 +108,29 @@ class DossierItem(Struct, frozen=True, kw_only=True):
     next: tuple[str, ...]
 
 
+class ValueItem(Struct, frozen=True, kw_only=True):
+    """One of the two values of a conflict; `keep` chooses it, `by` and `at` as far as known."""
+
+    keep: Holder
+    value: str | None
+    by: str | None
+    at: str | None
+
+
+class ConflictItem(Struct, frozen=True, kw_only=True):
+    """An open conflict: what both name, the value that stands now, and the other one."""
+
+    id: str
+    field: ConflictField
+    stands: ValueItem
+    other: ValueItem
+
+
 class DossierDetail(DossierItem, frozen=True, kw_only=True):
-    """A single dossier, with its events."""
+    """A single dossier, with its events and its open conflicts."""
 
     events: tuple[EventItem, ...]
+    open_conflicts: tuple[ConflictItem, ...]
 
 
 class VisitItem(Struct, frozen=True, kw_only=True):
@@ -136,7 +156,11 @@ class NamedVisitItem(VisitItem, frozen=True, kw_only=True):
 
 
 class ProblemItem(Struct, frozen=True, kw_only=True):
-    """Something a person should know, or do something about."""
+    """Something a person should know, or do something about.
+
+    `subject` is the id of what it is about; of a conflict that is the dossier, and `conflict` both
+    values.
+    """
 
     id: str
     code: str
@@ -145,6 +169,7 @@ class ProblemItem(Struct, frozen=True, kw_only=True):
     action: Text
     subject: str | None
     since: str
+    conflict: ConflictItem | None = None
 
 
 class DeliveryMark(Struct, frozen=True):
@@ -207,9 +232,35 @@ def dossier_item(
     )
 
 
-def dossier_detail(item: DossierItem, events: Sequence[EventItem]) -> DossierDetail:
-    """Return a single dossier with its events, oldest first."""
-    return DossierDetail(**msgspec.structs.asdict(item), events=tuple(events))
+def dossier_detail(
+    item: DossierItem, events: Sequence[EventItem], kept: Sequence[Kept]
+) -> DossierDetail:
+    """Return a single dossier with its events and conflicts, oldest first."""
+    return DossierDetail(
+        **msgspec.structs.asdict(item),
+        events=tuple(events),
+        open_conflicts=tuple(conflict_item(one) for one in kept),
+    )
+
+
+def conflict_item(kept: Kept) -> ConflictItem:
+    """Return a conflict as it is shown; `keep` for what stands is the side that did not lose."""
+    return ConflictItem(
+        id=kept.id,
+        field=kept.field,
+        stands=ValueItem(
+            keep="office" if kept.mark.side == "province" else "province",
+            value=kept.stands,
+            by=None if kept.stood is None else kept.stood.by,
+            at=None if kept.stood is None else shown_time(kept.stood.at_ms),
+        ),
+        other=ValueItem(
+            keep=kept.mark.side,
+            value=kept.other,
+            by=kept.mark.by,
+            at=shown_time(kept.mark.at_ms),
+        ),
+    )
 
 
 def visit_item(id_: str, visit: Visit, *, delivery: Delivery, name: str | None = None) -> VisitItem:

@@ -24,6 +24,7 @@ import msgspec
 from msgspec import Struct, field
 
 from records.calendar import OFFICE_ZONE
+from records.conflicts import Said
 from records.desk_events import State
 from records.dossier import BY_POST, OPEN, Dossier, Outcome, evolve
 from records.due import is_overdue, lateness
@@ -90,11 +91,12 @@ class Statistics(Struct, frozen=True, kw_only=True):
 
 
 class Told(NamedTuple):
-    """One event about a dossier, oldest first in a history."""
+    """One event about a dossier, in a history in the order of folding. `said`: who says it."""
 
     kind: str
     body: Struct
     at_ms: int
+    said: Said | None = None
 
 
 class Stand(NamedTuple):
@@ -139,7 +141,7 @@ class Period(NamedTuple):
 
 
 def history(office: str, events: Iterable[Told]) -> History:
-    """Fold the events of one dossier, oldest first, into its history.
+    """Fold the events of one dossier, in their order (`records.told_order`), into its history.
 
     Raises:
         Refusal: `dossier-unknown`, when the first event does not create it.
@@ -147,7 +149,8 @@ def history(office: str, events: Iterable[Told]) -> History:
     dossier: Dossier | None = None
     story: History | None = None
     for told in events:
-        before, dossier = dossier, evolve(dossier, told.kind, told.body, told.at_ms)
+        before = dossier
+        dossier = evolve(dossier, told.kind, told.body, told.at_ms, told.said)
         story = told_on(story, office, told, before, dossier)
     if story is None:
         raise ValueError("a history needs an event")

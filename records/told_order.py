@@ -1,9 +1,9 @@
 """In which order both ends fold what an office recorded and what the province said meanwhile.
 
 An office records while its line is down, and the province says something about the same dossier.
-Each end hears the other's part later than its own. `dossier.progressed` bears `heard`, the seq of
-the office's journal up to which the province knew it; so it is folded behind that event and before
-the office's next one, at both ends, and both come to the same dossier.
+Each end hears the other's part later than its own. `dossier.progressed` and `conflict.settled` bear
+`heard`, the seq of the office's journal up to which the province knew it; so they are folded behind
+that event and before the office's next one, at both ends, and both come to the same dossier.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from records.desk_events import DESK_BODIES, DossierProgressed
+from records.desk_events import DESK_BODIES, ConflictSettled, DossierProgressed
 
 
 class Arrived(NamedTuple):
@@ -34,8 +34,12 @@ def in_order(arrived: Iterable[Arrived]) -> Sequence[int]:
         if event.kind not in DESK_BODIES:
             own = event.seq
             keys.append((own, 0))
-        elif isinstance(event.body, DossierProgressed) and event.body.heard is not None:
-            keys.append((min(own, event.body.heard), 1))
         else:
-            keys.append((own, 1))
+            heard = heard_of(event.body)
+            keys.append((own if heard is None else min(own, heard), 1))
     return sorted(range(len(keys)), key=keys.__getitem__)
+
+
+def heard_of(body: Struct | None) -> int | None:
+    """Return up to where the province knew the office when it said this; None: it does not say."""
+    return body.heard if isinstance(body, DossierProgressed | ConflictSettled) else None

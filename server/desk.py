@@ -22,7 +22,7 @@ from wire.limits import EVENTS_PLAIN_BYTES_MAX
 
 ACTOR = "province"
 TAKE_ROWS_MAX = 5_000
-PRIVATE = ("dossier.", "numbers.", "event.")
+PRIVATE = ("dossier.", "numbers.", "event.", "conflict.")
 """Kinds that tell of people, or grant something: for devices that are believed."""
 
 

@@ -1,10 +1,11 @@
 """What the province says about one dossier: to one device, and into its own tables at once.
 
-`dossier.assigned`, `dossier.progressed` and `numbers.mapped` change a dossier as the office's own
-events do. So they go to exactly one desk journal, that of the device which keeps the dossier, name
-it by its id, and are folded here in the transaction that says them: counts of both ends agree, and
-what the office then records about it finds it here. `desk_told` remembers each and its place in
-the order of the feed, so that a rebuild folds them where they were folded first.
+`dossier.assigned`, `dossier.progressed`, `numbers.mapped` and `conflict.settled` change a dossier
+as the office's own events do. So they go to exactly one desk journal, that of the device which
+keeps the dossier, name it by its id, and are folded here in the transaction that says them: counts
+of both ends agree, and what the office then records about it finds it here. `desk_told` remembers
+each and its place in the order of the feed, so that a rebuild folds them where they were folded
+first.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import msgspec
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from records.conflicts import Said
 from records.desk_events import DossierAssigned, NumbersMapped
 from records.events import decode_body
 from server import desk
@@ -66,6 +68,7 @@ class Past(NamedTuple):
     dossier_id: bytes
     after_position: int
     device_id: bytes
+    hash: bytes
     event: bytes
     at_ms: int
 
@@ -94,7 +97,7 @@ async def tell(
     raw = desk.write(saying, now_ms)
     moved = (await desk.append(conn, [(each, [raw])], now_ms))[0]
     told = Told(each.desk_id, moved.head.seq, known or event_id(moved.head.hash).bytes)
-    await _fold(conn, office_id, told.dossier_id, each.device_id, raw, now_ms)
+    await _fold(conn, office_id, told.dossier_id, each.device_id, moved.head.hash, raw, now_ms)
     return moved, told
 
 
@@ -174,6 +177,7 @@ async def told_of(conn: AsyncConnection, office_id: bytes) -> list[Past]:
             desk_told.c.dossier_id,
             desk_told.c.after_position,
             desk_journal.c.device_id,
+            desk_event.c.hash,
             desk_event.c.event,
             desk_event.c.at_ms,
         )
@@ -196,7 +200,9 @@ async def fold_again(conn: AsyncConnection, office_id: bytes, past: Past) -> Non
     A dossier whose events are gone, their retention over, is gone with all that was told of it.
     """
     try:
-        await _fold(conn, office_id, past.dossier_id, past.device_id, past.event, past.at_ms)
+        await _fold(
+            conn, office_id, past.dossier_id, past.device_id, past.hash, past.event, past.at_ms
+        )
     except Refusal as refusal:
         if refusal.code != "dossier-unknown":
             raise
@@ -207,6 +213,7 @@ async def _fold(  # noqa: PLR0917 - whose, which, by whom, what, when
     office_id: bytes,
     dossier_id: bytes,
     device_id: bytes,
+    hash_: bytes,
     raw: bytes,
     at_ms: int,
 ) -> None:
@@ -221,6 +228,7 @@ async def _fold(  # noqa: PLR0917 - whose, which, by whom, what, when
             body=decode_body(event.kind, event.body),
             occurred_ms=parse_time(event.at),
             received_ms=at_ms,
+            said=Said(hash_, event.actor),
         )
     )
     await shelf.write(conn)

@@ -107,7 +107,7 @@ async def _fold_one(  # noqa: PLR0917 - whose, which, where it stands, what foll
         return place
     if isinstance(body, DossierAssigned):
         await _show_twice(conn, device, body, now_ms)
-    past = Past(dossier_id, 0, device.device_id, row.event, row.at_ms)
+    past = Past(dossier_id, 0, device.device_id, row.hash, row.event, row.at_ms)
     try:
         async with conn.begin_nested():
             await desk_dossiers.fold_again(conn, device.office_id, past)

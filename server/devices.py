@@ -14,7 +14,6 @@ from server import desk, incidents, leases, offices
 from server.desk import Desk, Saying
 from server.places import Place
 from server.store.tables import desk_journal, device, office
-from wire.box import PARTS, parts_changed
 from wire.event import body_of, format_time
 from wire.keys import device10
 from wire.problems import Refusal
@@ -37,6 +36,8 @@ class Device(Struct, frozen=True, kw_only=True):
     box: bytes | None
     turns: TurnState
     revocation: bytes | None
+    restored_ms: int | None = None
+    doubted_ms: int | None = None
 
     @property
     def row(self) -> ColumnElement[bool]:
@@ -63,6 +64,8 @@ async def find(conn: AsyncConnection, device_id: bytes, *, locked: bool = False)
         box=row.box,
         turns=decode_state(row.turns),
         revocation=row.revocation,
+        restored_ms=row.restored_ms,
+        doubted_ms=row.doubted_ms,
     )
 
 
@@ -171,31 +174,3 @@ def _day(now_ms: int) -> date:
 
 def _leased(item: Lease) -> Saying:
     return Saying("numbers.leased", body_of(item))
-
-
-async def judge_box(
-    conn: AsyncConnection, each: Device, box: bytes | None, now_ms: int, *, incident: bool
-) -> None:
-    """Compare the hardware a device shows with what was accepted (section 6, `box`).
-
-    One part changed is a part that was swapped: noted and accepted. More, or one together with
-    an `incident`, is for a person; until one settles it the device gets no new numbers.
-    """
-    if box is None or box == each.box:
-        return
-    changed = PARTS if each.box is None else parts_changed(each.box, box)
-    if each.box is not None:
-        suspect = len(changed) > 1 or incident
-        await incidents.record(
-            conn,
-            each.office_id,
-            incidents.BOX_CHANGED if suspect else "part-swapped",
-            facts=(each.box, box),
-            detail=", ".join(changed),
-            now_ms=now_ms,
-            device_id=each.device_id,
-            shown=box if suspect else None,
-        )
-        if suspect:
-            return
-    await conn.execute(device.update().where(each.row).values(box=box))

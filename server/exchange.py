@@ -25,11 +25,11 @@ from server import (
     desk_lost,
     desk_met,
     devices,
-    incidents,
     ingest,
     naming,
     past,
     places,
+    quarantine,
     readmission,
     reporting,
     sessions,
@@ -141,10 +141,12 @@ async def _answer(
         request_hash=request.hash,
         key=ctx.keys.turn,
     )
-    this = _Exchange(conn, ctx, request, device, turn, now_ms)
     if device.state == "revoked":
-        return await _revoked(this)
-    contact = await meet_journal(conn, device, request, now_ms)
+        return await _revoked(_Exchange(conn, ctx, request, device, turn, now_ms))
+    if turn.current:
+        device = await quarantine.watch(conn, device, request, turn, now_ms)
+    this = _Exchange(conn, ctx, request, device, turn, now_ms)
+    contact = await meet_journal(conn, device, request, now_ms, current=turn.current)
     want_days = await _hear(this, contact) if turn.current else False
     said, contact = await _say(this, contact)
     named = await naming.held(conn, contact.place, request.judged, contact.fresh)
@@ -183,26 +185,9 @@ async def _begin_session(this: _Exchange, contact: Contact) -> bool:
 
 async def _hear(this: _Exchange, contact: Contact) -> bool:
     """Take note of what a current message tells beside events; return whether days are wanted."""
-    request, device = this.request, this.device
-    if this.turn.incident:
-        await incidents.record(
-            this.conn,
-            device.office_id,
-            "device-restored",
-            facts=(request.up.was or b"",),
-            detail="",
-            now_ms=this.now_ms,
-            device_id=device.device_id,
-            journal_id=request.up.journal,
-        )
-    held = contact.place.head.seq if contact.place is not None else 0
-    if request.up.head.seq >= held:
-        await devices.judge_box(
-            this.conn, device, request.up.box, this.now_ms, incident=this.turn.incident
-        )
     if contact.place is None:
         return False
-    return await reporting.hear(this.conn, contact.place, request, this.now_ms)
+    return await reporting.hear(this.conn, contact.place, this.request, this.now_ms)
 
 
 @dataclass(frozen=True, slots=True)

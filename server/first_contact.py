@@ -7,24 +7,35 @@ open, or if it begins with `journal.opened` naming the place in the open one tha
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import msgspec
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server import incidents, offices, places
+from server import aside, incidents, places, quarantine, succession
+from server.aside import Owner
 from server.devices import Device
-from server.places import Place
+from server.places import Found, Place
 from server.request import Request
-from server.store.tables import journal
 from wire.chain import Head
 from wire.plaintext import Problem, Verdict
 
 
-class _Opened(Struct, frozen=True):
-    """Body of `journal.opened`: the (journal, seq, hash) it follows, in hexadecimal."""
+@dataclass(frozen=True, slots=True)
+class _Meeting:
+    """What every step of meeting a journal needs."""
 
-    after: tuple[str, int, str]
+    conn: AsyncConnection
+    device: Device
+    request: Request
+    now_ms: int
+    current: bool
+
+    @property
+    def owner(self) -> Owner:
+        """Whose branches lie aside."""
+        return Owner(self.device.office_id, self.device.device_id, self.request.up.journal)
 
 
 class Contact(Struct, frozen=True, kw_only=True):
@@ -32,7 +43,8 @@ class Contact(Struct, frozen=True, kw_only=True):
 
     `place` is the journal (None: not taken up) and `start` its hash(0); `fresh` is how many of
     the message's last events are new; `have` and `ladder` are those of the verdict, `problems`
-    those of its events that the answer names.
+    those of its events that the answer names. `branch` is the head of the message's own branch,
+    where that lies aside.
     """
 
     place: Place | None
@@ -42,10 +54,13 @@ class Contact(Struct, frozen=True, kw_only=True):
     have: int | None = None
     ladder: tuple[Head, ...] = ()
     problems: tuple[Problem, ...] = ()
+    branch: Head | None = None
 
     @property
     def receipt(self) -> Head:
         """The head the province holds."""
+        if self.branch is not None:
+            return self.branch
         return self.start if self.place is None else self.place.head
 
     def at(self, head: Head, problems: Sequence[Problem]) -> Contact:
@@ -59,89 +74,87 @@ class Contact(Struct, frozen=True, kw_only=True):
 
 
 async def meet_journal(
-    conn: AsyncConnection, device: Device, request: Request, now_ms: int
+    conn: AsyncConnection, device: Device, request: Request, now_ms: int, *, current: bool
 ) -> Contact:
     """Compare a message with its journal, opening that if it may be opened.
 
-    A fork, and a journal that may not be opened, become incidents; their events are not stored.
+    A fork, and a journal that may not be opened, become incidents; their events are kept aside.
+    `current` is by its turn: only such a message can put a device in quarantine.
     """
+    this = _Meeting(conn, device, request, now_ms, current)
     up = request.up
-    start = places.start_of(device.device_id, up)
     place = await places.find(conn, device.office_id, device.device_id, up.journal)
+    if device.state == "quarantined":
+        return await _aside(this, place)
     if place is None:
-        place, verdict = await _first(conn, device, request, now_ms)
-        if place is None:
-            return Contact(place=None, start=start, verdict=verdict)
+        opened = await succession.open_unknown(conn, device, request, now_ms)
+        if opened == "unknown-journal":
+            start = places.start_of(device.device_id, up)
+            return Contact(place=None, start=start, verdict="unknown-journal")
+        if not isinstance(opened, Place):
+            return await _put_aside(this, place, second_fork=opened == "second-fork")
+        place = opened
     chained = [item.chained for item in request.judged]
     prev = up.events.prev if up.events is not None else b""
     found = await places.meet(conn, place, up.head, prev, chained)
-    if found.verdict == "fork":
-        await _told(conn, device, up.journal, "fork", (up.head.hash,), now_ms)
-        rungs = await places.ladder(conn, place)
-        return Contact(place=place, start=start, verdict="fork", have=found.have, ladder=rungs)
-    shut = device.state == "quarantined" or place.state != "open"
-    if shut and (found.fresh or device.state == "quarantined"):
-        await _told(conn, device, up.journal, "quarantined", (), now_ms)
-        return Contact(place=place, start=start, verdict="quarantined")
+    if await _forks(this, place, found):
+        if place.state == "open" and place.may_fork:
+            return await _forked(this, place, found)
+        return await _put_aside(this, place, second_fork=place.state == "open")
+    if place.state != "open" and found.fresh:
+        return await _put_aside(this, place, second_fork=False)
+    start = places.start_of(device.device_id, up)
     return Contact(
         place=place, start=start, verdict=found.verdict, fresh=found.fresh, have=found.have
     )
 
 
-async def _first(
-    conn: AsyncConnection, device: Device, request: Request, now_ms: int
-) -> tuple[Place | None, Verdict]:
-    """Open an unknown journal if that is allowed; else say what it is instead."""
-    journal_id = request.up.journal
-    known = await places.journals_of(conn, device.office_id, device.device_id)
-    former = next((place for place in known if place.state == "open"), None)
-    if former is not None:
-        after = _named(request)
-        if after is None or after[0] != former.journal_id.hex():
-            await _told(conn, device, journal_id, "quarantined", (), now_ms)
-            return None, "quarantined"
-        held = await places.hash_at(conn, former, after[1])
-        if held is None:
-            return None, "unknown-journal"
-        if held.hex() != after[2]:
-            await _told(conn, device, journal_id, "quarantined", (), now_ms)
-            return None, "quarantined"
-        await conn.execute(journal.update().where(former.row).values(state="closed"))
-    if device.state == "quarantined":
-        return None, "quarantined"
-    await offices.locked(conn, device.office_id)
-    opened = await places.open_journal(conn, device.office_id, device.device_id, journal_id, now_ms)
-    return opened, "ok"
+async def _forks(this: _Meeting, place: Place, found: Found) -> bool:
+    """Return whether a message stands on another branch; one that lies aside shows no more."""
+    if found.verdict == "fork":
+        return True
+    beyond = this.request.up.head.seq > place.head.seq and not found.fresh
+    return beyond and await aside.leads_on(this.conn, this.owner, this.request)
 
 
-def _named(request: Request) -> tuple[str, int, str] | None:
-    """Return the place a first event says its journal follows."""
-    first = request.judged[0] if request.judged else None
-    if first is None or first.event is None or first.chained.seq != 1:
-        return None
-    if first.event.kind != "journal.opened":
-        return None
-    try:
-        return msgspec.json.decode(first.event.body, type=_Opened).after
-    except msgspec.DecodeError:
-        return None  # it names no place, so it follows none
+async def _forked(this: _Meeting, place: Place, found: Found) -> Contact:
+    """Answer a journal's first fork: where both agree, and what only the device has, aside."""
+    await _told(this, "fork", (place.head.hash,))
+    await aside.keep(this.conn, this.owner, place, this.request, this.now_ms)
+    return Contact(
+        place=place,
+        start=place.start,
+        verdict="fork",
+        have=found.have,
+        ladder=await places.ladder(this.conn, place),
+    )
 
 
-async def _told(  # noqa: PLR0917 - the facts of one incident
-    conn: AsyncConnection,
-    device: Device,
-    journal_id: bytes,
-    kind: str,
-    facts: tuple[bytes, ...],
-    now_ms: int,
-) -> None:
+async def _put_aside(this: _Meeting, place: Place | None, *, second_fork: bool) -> Contact:
+    """Keep a message aside that counts for nothing, and tell a person."""
+    if second_fork and this.current:
+        journal_id = this.request.up.journal
+        await quarantine.begin(this.conn, this.device, "second-fork", journal_id, this.now_ms)
+    else:
+        await _told(this, "quarantined", ())
+    return await _aside(this, place)
+
+
+async def _aside(this: _Meeting, place: Place | None) -> Contact:
+    kept = await aside.keep(this.conn, this.owner, place, this.request, this.now_ms)
+    start = places.start_of(this.device.device_id, this.request.up)
+    return Contact(place=place, start=start, verdict="quarantined", branch=kept.head)
+
+
+async def _told(this: _Meeting, kind: str, facts: tuple[bytes, ...]) -> None:
+    device, journal_id = this.device, this.request.up.journal
     await incidents.record(
-        conn,
+        this.conn,
         device.office_id,
         kind,
         facts=(journal_id, *facts),
         detail=f"journal {journal_id.hex()}",
-        now_ms=now_ms,
+        now_ms=this.now_ms,
         device_id=device.device_id,
         journal_id=journal_id,
     )

@@ -22,7 +22,11 @@ Meeting = Literal["ok", "gap", "fork", "unknown-journal"]
 
 
 class Place(Struct, frozen=True, kw_only=True):
-    """One journal and its held head. `row` selects it."""
+    """One journal and its held head. `row` selects it.
+
+    `after`: the (journal_no, seq) it follows, None for a first one; `released`: a person lets the
+    device open one more journal behind this one, though it is a successor itself.
+    """
 
     office_id: bytes
     journal_no: int
@@ -32,6 +36,13 @@ class Place(Struct, frozen=True, kw_only=True):
     head: Head
     projected_seq: int
     leased_until: str | None = None
+    after: tuple[int, int] | None = None
+    released: bool = False
+
+    @property
+    def may_fork(self) -> bool:
+        """Whether the device may go on after this journal without a person's word."""
+        return self.after is None or self.released
 
     @property
     def row(self) -> ColumnElement[bool]:
@@ -87,6 +98,8 @@ async def find(
         head=Head(row.head_seq, row.head_hash),
         projected_seq=row.projected_seq,
         leased_until=row.leased_until,
+        after=None if row.after_no is None else (row.after_no, row.after_seq),
+        released=row.released_ms is not None,
     )
 
 
@@ -114,9 +127,15 @@ async def first_journal(conn: AsyncConnection, office_id: bytes, device_id: byte
 
 
 async def open_journal(
-    conn: AsyncConnection, office_id: bytes, device_id: bytes, journal_id: bytes, now_ms: int
+    conn: AsyncConnection,
+    office_id: bytes,
+    device_id: bytes,
+    journal_id: bytes,
+    now_ms: int,
+    *,
+    after: tuple[int, int] | None = None,
 ) -> Place:
-    """Create an empty journal. The office's row must be locked."""
+    """Create an empty journal, which follows (journal_no, seq). The office's row must be locked."""
     highest = await conn.execute(
         select(func.max(journal.c.journal_no)).where(journal.c.office_id == office_id)
     )
@@ -133,6 +152,8 @@ async def open_journal(
             head_hash=start.hash,
             projected_seq=0,
             opened_ms=now_ms,
+            after_no=None if after is None else after[0],
+            after_seq=None if after is None else after[1],
         )
     )
     return Place(
@@ -143,6 +164,7 @@ async def open_journal(
         state="open",
         head=start,
         projected_seq=0,
+        after=after,
     )
 
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from records.conflicts import Said
 from records.dossier import Dossier, evolve
 from records.statistics import History, Told, told_on
 from server.ingest import IN_MAX
@@ -21,7 +22,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _dossier = msgspec.msgpack.Decoder(Dossier)
 _history = msgspec.msgpack.Decoder(History)
 
-KINDS: Final = ("dossier.", "postal.marked")
+KINDS: Final = ("dossier.", "postal.marked", "conflict.")
 DECLINED: Final = "dossier.declined"
 
 
@@ -49,6 +50,7 @@ class Telling(Struct, frozen=True, kw_only=True):
     body: Struct
     occurred_ms: int
     received_ms: int
+    said: Said
 
 
 def read_dossier(stand: bytes) -> Dossier:
@@ -116,6 +118,7 @@ class Dossiers:
                 body=body,
                 occurred_ms=event.occurred_ms,
                 received_ms=event.received_ms,
+                said=Said(event.hash, event.event.actor, event.event.seen),
             )
         )
 
@@ -124,7 +127,7 @@ class Dossiers:
         key = said.dossier_id
         held = self._held.get(key)
         before = None if held is None else held.dossier
-        after = evolve(before, said.kind, said.body, said.occurred_ms)
+        after = evolve(before, said.kind, said.body, said.occurred_ms, said.said)
         told = Told(said.kind, said.body, said.occurred_ms)
         story = told_on(None if held is None else held.story, "", told, before, after)
         keeper = said.device_id if held is None else held.device_id
@@ -170,6 +173,7 @@ class Dossiers:
             "volume": dossier.volume,
             "number": dossier.number,
             "open": dossier.is_open,
+            "conflicts": dossier.conflicts,
             "first_ms": held.story.stands[0].at_ms,
             "last_ms": held.story.stands[-1].at_ms,
             "received_ms": held.received_ms,

@@ -34,12 +34,14 @@ from wire.problems import FieldError, Malformed, Refusal
 from wire.texts import Text
 
 OWN_KINDS: Final = frozenset({
-    "desk.opened", "device.revoked", "event.rejected", "numbers.leased", "office.recoded",
-    "successor.named",
+    "conflict.settled", "desk.opened", "device.revoked", "event.rejected", "numbers.leased",
+    "office.recoded", "successor.named",
 })  # fmt: skip
 """Written by the server itself; publishing them by hand would break a promise."""
 
-ABOUT_DOSSIER: Final = frozenset({"dossier.assigned", "dossier.progressed", "numbers.mapped"})
+ABOUT_DOSSIER: Final = frozenset({
+    "conflict.settled", "dossier.assigned", "dossier.progressed", "numbers.mapped",
+})  # fmt: skip
 """What tells of one citizen's dossier: for the one device that keeps it, and for nobody else."""
 
 PUBLISHED: Final = tuple(sorted(DESK_BODIES.keys() - OWN_KINDS))

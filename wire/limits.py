@@ -64,6 +64,20 @@ TICKET_ID_BYTES = 8
 FETCH_PLAIN_BYTES_MAX = 4 << 20
 """Events given back to one `fetch`, before compression."""
 
+# --- blobs (section 7) -------------------------------------------------------------------------
+
+BLOB_PLAIN_BYTES_MAX = 1 << 30
+"""A document: a thousand coloured pages have some 300 MB, and 2^32 chunks are never in reach."""
+BLOBS_NAMED_MAX = 64
+"""Blobs that one `up` names: more is uploaded in an hour by the fastest office, and the next
+message names the next."""
+BLOBS_WANTED_MAX = 256
+"""Blobs that one `down` asks for: 8 KB, and the next answer asks for the next."""
+GRANT_S_MAX = 24 * 3600
+"""How long a grant is good, by the server's clock; the next `down` that wants blobs brings one."""
+UPLOAD_S_MAX = 7 * 24 * 3600
+"""A begun upload is kept this long after its last byte: a line may be gone for a weekend."""
+
 # --- turns (section 6) -------------------------------------------------------------------------
 
 TURN_BYTES = 8

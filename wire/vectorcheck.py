@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from msgspec import Struct
 
 from wire import (
+    blob,
     block,
     box,
     cbor,
@@ -251,12 +252,20 @@ def _turn(vector: Vector) -> bytes:
     return turns.turn_after(vector.octets("shown"), hashed, vector.octets("key"))
 
 
+def _blob(vector: Vector) -> bytes:
+    """Return blob_id ‖ SHA-256 of the file: what a good blob holds, however large."""
+    decryptor = blob.Decryptor(vector.octets("key"))
+    plain = decryptor.update(vector.payload) + decryptor.finish()
+    return sha256(vector.payload).digest() + sha256(plain).digest()
+
+
 def _box(vector: Vector) -> bytes:
     parts = (vector.text(name) for name in box.PARTS)
     return box.box(vector.payload, *parts)
 
 
 CHECKS: Mapping[str, Callable[[Vector], bytes]] = {
+    "blob": _blob,
     "box": _box,
     "cbor": _cbor,
     "chain": _chain,

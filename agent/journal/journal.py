@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeVar, cast
 
 from agent.clock import Clock
-from agent.journal import database
+from agent.journal import again, database
 from agent.journal.commit import CommitFailed, Job, Outcome, commit
 from agent.journal.database import Connection, Connector
 from agent.journal.identity import Identity
@@ -71,6 +71,7 @@ class Journal:
         self._queued_jobs = 0
         self._asked = asyncio.Event()
         self._changed = asyncio.Event()
+        self._broke = asyncio.Event()
         self._closing = False
         self._committer = asyncio.create_task(self._commit_forever(), name="journal commits")
 
@@ -87,17 +88,25 @@ class Journal:
     ) -> "Journal":
         """Open or make the journal at `path` with the raw 32-byte `key`.
 
-        Raises Refusal, having changed nothing: `key-wrong`, `journal-damaged`, `schema-newer`.
-        The time this takes does not depend on the number of events.
+        Raises Refusal, having changed nothing: `key-wrong`, `journal-damaged`, `schema-newer`;
+        `disk-full` and `disk-failed` when the disk refuses. The time this takes does not depend on
+        the number of events.
         """
         connector = connect or partial(database.open_writer, path, key)
-        writer = await Worker.start(connector, "journal writer")
         try:
-            marks = await writer.run(partial(_prepare, identity, projector))
-            reader = await Worker.start(partial(database.open_reader, path, key), "journal reader")
-        except BaseException:
-            await writer.end()
-            raise
+            writer = await Worker.start(connector, "journal writer")
+            try:
+                marks = await writer.run(partial(_prepare, identity, projector))
+                reader = await Worker.start(
+                    partial(database.open_reader, path, key), "journal reader"
+                )
+            except BaseException:
+                await writer.end()
+                raise
+        except database.DatabaseError as error:
+            if database.primary_code(error) not in database.DISK_CODES:
+                raise  # a mistake of this program
+            raise database.refusal_of(error) from error
         return cls(
             path=path,
             key=key,
@@ -199,20 +208,41 @@ class Journal:
         await self.write(lambda transaction: adopt(transaction.conn, identity))
         self._set_marks(await self._writer.run(read_marks))
 
-    async def reopen(self) -> None:
-        """Close both connections and look at the file again; writes are accepted if it is sound.
+    async def wait_broken(self) -> None:
+        """Return as soon as the journal is broken."""
+        while self.broken is None:
+            await self._broke.wait()
 
-        Raises Refusal as `open`; then the journal stays broken.
+    async def reopen(self) -> None:
+        """Open the file anew and look at it; writes are accepted if it is sound.
+
+        Nothing is believed that stands in memory alone (`agent.journal.again`), and what was
+        acknowledged must be held. Raises Refusal as `open`; then the journal stays broken. Who
+        reads goes on with the former connection until there is a new one.
         """
-        for worker in (self._reader, self._writer):
-            with contextlib.suppress(database.DatabaseError):
-                await worker.end()
+        with contextlib.suppress(database.DatabaseError):
+            await self._writer.end()
         self._projector.undone()
-        self._writer = await Worker.start(self._connect, "journal writer")
-        marks = await self._writer.run(partial(_prepare, self.identity, self._projector))
-        self._reader = await Worker.start(self.connect_reader, "journal reader")
+        try:
+            marks = await self._look_again()
+        except (database.DatabaseError, OSError) as error:
+            raise database.refusal_of(error) from error
         self._set_marks(marks)
         self.broken = None
+        self._broke.clear()
+
+    async def _look_again(self) -> Marks:
+        await asyncio.to_thread(again.forget_cached, self.path)
+        self._writer = await Worker.start(self._connect, "journal writer")
+        await self._writer.run(again.fold_in)
+        await self._writer.run(partial(again.prove_tail, acknowledged=self._marks.head))
+        await self._writer.run(partial(again.prove_write, now_ms=self._clock.now_ms()))
+        marks = await self._writer.run(partial(_prepare, self.identity, self._projector))
+        former = self._reader
+        self._reader = await Worker.start(self.connect_reader, "journal reader")
+        with contextlib.suppress(database.DatabaseError):
+            await former.end()
+        return marks
 
     async def rest(self) -> None:
         """Let both connections give their cached pages back; the next work reads them again."""
@@ -300,6 +330,7 @@ class Journal:
                 entry.waiter.set_exception(failed.refusal)
         if failed.broken:
             self.broken, self.broken_at_ms = failed.refusal, self._clock.now_ms()
+            self._broke.set()
             self._refuse_waiting(failed.refusal)
 
     def _refuse_waiting(self, refusal: Refusal) -> None:

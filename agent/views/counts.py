@@ -69,7 +69,7 @@ def total(connection: Connection, what: int) -> int:
 
 
 def conflicts(connection: Connection) -> int:
-    """How many events clashed with where their dossier was."""
+    """How many conflicts of dossiers wait for a person."""
     return int(connection.execute("SELECT count(*) FROM conflict").fetchone()[0])
 
 

@@ -15,11 +15,11 @@ from agent.views.highest import Highest
 from agent.views.stored import COLUMNS, ReadEvent, StoredEvent
 from records import dossier as machine
 from records.codes import parse_book_ref, parse_code
-from records.desk_events import DossierProgressed
+from records.conflicts import Said
 from records.dossier import Dossier
 from records.person_numbers import spelt_id, spelt_phone
 from records.search_text import fold
-from records.told_order import Arrived, in_order
+from records.told_order import Arrived, heard_of, in_order
 from records.values import Applicant
 from wire.problems import Refusal
 
@@ -59,26 +59,37 @@ def step(dossier: Dossier | None, read: ReadEvent) -> Dossier | None:
     if read.body is None:
         return dossier
     try:
-        return machine.evolve(dossier, read.event.kind, read.body, read.at_ms)
+        return machine.evolve(dossier, read.event.kind, read.body, read.at_ms, said(read))
     except (Refusal, msgspec.ValidationError, TypeError, ValueError):
         return dossier
 
 
-def fold_events(events: Sequence[StoredEvent]) -> Dossier | None:
-    """Fold the events of one dossier, as they arrived, in the order of both ends."""
+def said(read: ReadEvent) -> Said:
+    """Who says an event."""
+    return Said(read.stored.hash, read.event.actor, read.event.seen)
+
+
+def ordered(events: Sequence[StoredEvent]) -> list[ReadEvent]:
+    """Read the events of one dossier, as they arrived, into the order in which both ends fold."""
     known = [read for event in events if (read := stored.read(event)) is not None]
     arrived = (Arrived(read.event.kind, read.stored.seq, read.body) for read in known)
+    return [known[place] for place in in_order(arrived)]
+
+
+def fold_events(events: Sequence[StoredEvent]) -> Dossier | None:
+    """Fold the events of one dossier, as they arrived, in the order of both ends."""
     dossier: Dossier | None = None
-    for place in in_order(arrived):
-        dossier = step(dossier, known[place])
+    for read in ordered(events):
+        dossier = step(dossier, read)
     return dossier
 
 
 def _came_late(loaded: Loaded, read: ReadEvent) -> bool:
     """Whether the office recorded something about the dossier that the province did not know."""
-    if not isinstance(read.body, DossierProgressed) or read.body.heard is None:
+    heard = heard_of(read.body)
+    if heard is None:
         return False
-    journal, heard = read.stored.journal, read.body.heard
+    journal = read.stored.journal
     return any(event.journal != journal and event.seq > heard for event in loaded.events)
 
 

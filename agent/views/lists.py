@@ -118,7 +118,8 @@ def dossier_detail(
     procedures = _Procedures(connection)
     item = _dossier_item(connection, found, marks, procedures, now_ms, reveal=reveal)
     events = (_event_item(connection, event, marks, reveal=reveal) for event in found.events)
-    return present.dossier_detail(item, tuple(event for event in events if event is not None))
+    shown = tuple(event for event in events if event is not None)
+    return present.dossier_detail(item, shown, found.dossier.kept)
 
 
 def visit_page(

@@ -5,13 +5,15 @@ from typing import Final
 import msgspec
 
 from agent.journal.database import Connection
-from agent.views import stored
+from agent.views import conflicts, stored
+from records import present
 from records.moment import local
-from records.present import ProblemItem, Severity
+from records.present import ConflictItem, ProblemItem, Severity
 from wire.problems import CATALOGUE, ProblemType
 
 UNNAMED: Final = "internal"
 """Stands for a code that a later version has written."""
+CONFLICT: Final = "conflict-open"
 ROWS_MAX: Final = 500
 REJECTED: Final = (
     "SELECT r.pos, r.code, b.body FROM rejected r JOIN event b ON b.pos = r.by_pos"
@@ -31,7 +33,7 @@ class ProblemList(msgspec.Struct, frozen=True):
 
 
 def problems(connection: Connection) -> ProblemList:
-    """Return what the province sent back, and what could not be shown or sent."""
+    """Return what the province sent back, what could not be shown or sent, and open conflicts."""
     items: list[ProblemItem] = []
     for pos, code, by in connection.execute(REJECTED, (ROWS_MAX,)).fetchall():
         since = msgspec.json.decode(by)["at"]
@@ -39,11 +41,23 @@ def problems(connection: Connection) -> ProblemList:
     for no, code, at_ms, pos in connection.execute(NOTED, (ROWS_MAX,)).fetchall():
         since = local(at_ms).isoformat()
         items.append(_item(f"noted-{no}", code, _subject(connection, pos), since, "warn"))
+    for loaded, kept in conflicts.listed(connection):
+        item = present.conflict_item(kept)
+        since = local(kept.mark.at_ms).isoformat()
+        subject = str(loaded.first.id)
+        items.append(_item(f"conflict-{kept.id}", CONFLICT, subject, since, "act", item))
     items.sort(key=lambda item: item.since, reverse=True)
     return ProblemList(tuple(items[:ROWS_MAX]), None)
 
 
-def _item(id_: str, code: str, subject: str | None, since: str, severity: Severity) -> ProblemItem:
+def _item(  # noqa: PLR0917 - the members of one problem
+    id_: str,
+    code: str,
+    subject: str | None,
+    since: str,
+    severity: Severity,
+    conflict: ConflictItem | None = None,
+) -> ProblemItem:
     known: ProblemType = CATALOGUE.get(code) or CATALOGUE[UNNAMED]
     return ProblemItem(
         id=id_,
@@ -53,6 +67,7 @@ def _item(id_: str, code: str, subject: str | None, since: str, severity: Severi
         action=known.remedy,
         subject=subject,
         since=since,
+        conflict=conflict,
     )
 
 

@@ -13,7 +13,7 @@ import sqlcipher3
 from agent.journal.database import Connection
 from agent.journal.identity import Identity
 from agent.journal.projector import DeliveredRow, Entry
-from agent.views import answering, counts, standing, stored, tally
+from agent.views import answering, conflicts, counts, standing, stored, tally
 from agent.views.dossier_rows import CREATING as DOSSIER_CREATING
 from agent.views.dossier_rows import DossierRows, exists, find
 from agent.views.stored import ReadEvent, StoredEvent
@@ -22,7 +22,13 @@ from agent.views.visit_rows import CREATING as VISIT_CREATING
 from agent.views.visit_rows import ENDING as VISIT_ENDING
 from agent.views.visit_rows import VisitRows
 from agent.views.visit_rows import exists as visit_exists
-from records.desk_events import DESK_BODIES, DossierProgressed, EventRejected, NumbersMapped
+from records.desk_events import (
+    DESK_BODIES,
+    ConflictSettled,
+    DossierProgressed,
+    EventRejected,
+    NumbersMapped,
+)
 from records.events import BODIES
 from wire import event as wire_event
 from wire.problems import Malformed, Refusal
@@ -53,6 +59,7 @@ class Views:
             "dossier.declined": self._declined,
             "numbers.mapped": self._province_dossier,
             "dossier.progressed": self._province_dossier,
+            "conflict.settled": self._province_dossier,
             "event.rejected": self._rejected,
             "power.lost": self._power_lost,
         }
@@ -157,15 +164,16 @@ class Views:
         before, after = self.dossiers.extend(connection, no, read)
         if after.state == "returned" and before.state != "returned":
             counts.add(connection, read.at_ms, counts.RETURNED)
-        if after.conflicts > before.conflicts:
-            connection.execute("INSERT INTO conflict VALUES (?)", (read.stored.pos,))
+        if after.kept != before.kept:
+            conflicts.follow(connection, no, after)
 
     def _province_dossier(self, connection: Connection, read: ReadEvent) -> None:
         """What the province says about a dossier, which it may name by id, code or book."""
-        assert isinstance(read.body, NumbersMapped | DossierProgressed)  # noqa: S101 - by kind
-        no = find(connection, read.body.dossier)
+        body = read.body
+        assert isinstance(body, NumbersMapped | DossierProgressed | ConflictSettled)  # noqa: S101 - by kind
+        no = find(connection, body.dossier)
         if no is None:
-            raise Refusal("dossier-unknown", read.body.dossier)
+            raise Refusal("dossier-unknown", body.dossier)
         self._changed(connection, no, read)
 
     def _declined(self, connection: Connection, read: ReadEvent) -> None:

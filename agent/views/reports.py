@@ -55,9 +55,8 @@ def fields(connection: Connection) -> dict[str, str | None]:
 
 
 def _told(events: tuple[StoredEvent, ...]) -> list[Told]:
-    read = (stored.read(event) for event in events)
     return [
-        Told(one.event.kind, one.body, one.at_ms)
-        for one in read
-        if one is not None and one.body is not None
+        Told(one.event.kind, one.body, one.at_ms, dossier_rows.said(one))
+        for one in dossier_rows.ordered(events)
+        if one.body is not None
     ]

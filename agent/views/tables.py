@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-VERSION: Final = 3
+VERSION: Final = 4
 
 TABLES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -57,8 +57,10 @@ TABLES: Final[Mapping[str, str]] = MappingProxyType(
             pos INTEGER PRIMARY KEY,
             code TEXT NOT NULL, detail TEXT NOT NULL, by_pos INTEGER NOT NULL
           ) STRICT""",
-        # pos: of an event that clashed with where its dossier was.
-        "conflict": "CREATE TABLE conflict(pos INTEGER PRIMARY KEY) STRICT",
+        # id: of an event whose value is kept beside that of its dossier, until somebody decides.
+        "conflict": """CREATE TABLE conflict(
+            id TEXT PRIMARY KEY, dossier INTEGER NOT NULL
+          ) STRICT, WITHOUT ROWID""",
         "day_count": """CREATE TABLE day_count(
             day INTEGER NOT NULL, what INTEGER NOT NULL, count INTEGER NOT NULL,
             PRIMARY KEY (day, what)

@@ -24,6 +24,7 @@ MODULES: Final[Mapping[str, str]] = {
     "devices": "server.cli.devices",
     "import": "server.cli.carrying",
     "incidents": "server.cli.incidents",
+    "conflicts": "server.cli.conflicts",
     "publish": "server.cli.publish",
     "token": "server.cli.tokens",
     "user": "server.cli.users",

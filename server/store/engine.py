@@ -16,15 +16,23 @@ even if it turns out that nothing is to be written; a row that is only read is n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
+import structlog
 from sqlalchemy import Connection, event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlcipher3.dbapi2 import DatabaseError
 
+from server.store.again import failed_on_disk, look_again
 from server.store.sqlite import CipherConnection, CipherModule, connector
+from wire.problems import Refusal
+
+_log = structlog.get_logger("server")
 
 SQLITE = "sqlite:///"
 POOL_CONNECTIONS = 8  # readers and writers of one process
@@ -36,10 +44,15 @@ FETCH_ROWS = 1_000
 class Store:
     """The open database. `write()` and `read()` give a connection inside one transaction."""
 
-    def __init__(self, engine: AsyncEngine, *, one_writer: bool) -> None:
+    def __init__(
+        self, engine: AsyncEngine, *, look_again: Callable[[], None] | None = None
+    ) -> None:
+        """`look_again` belongs to an embedded file: it proves it after the disk failed."""
         self.engine = engine
         self._reader = engine.execution_options(commune_read=True)
-        self._writer = asyncio.Lock() if one_writer else None
+        self._writer = None if look_again is None else asyncio.Lock()
+        self._look_again = look_again
+        self._in_doubt = False
 
     @property
     def embedded(self) -> bool:
@@ -48,11 +61,41 @@ class Store:
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
-        """Begin; commit durably when the block ends, roll back when it raises."""
+        """Begin; commit durably when the block ends, roll back when it raises.
+
+        After the disk failed an embedded file is proven first: raises Refusal `busy` or
+        `store-damaged` as long as it is not.
+        """
         async with AsyncExitStack() as stack:
             if self._writer is not None:
                 await stack.enter_async_context(self._writer)
-            yield await stack.enter_async_context(self.engine.begin())
+                await self._prove_if_in_doubt()
+            try:
+                async with self.engine.begin() as connection:
+                    yield connection
+            except DBAPIError as error:
+                self._doubt(error)
+                raise
+
+    def _doubt(self, error: DBAPIError) -> None:
+        if self.embedded and failed_on_disk(error):
+            self._in_doubt = True
+            _log.error("disk-failed", error=str(error.orig))
+
+    async def _prove_if_in_doubt(self) -> None:
+        """Close what is open, and look at the file anew; nothing is receipted before it is sound.
+
+        Raises Refusal `busy`, `store-damaged`.
+        """
+        if not self._in_doubt or self._look_again is None:
+            return
+        await self.engine.dispose()
+        try:
+            await asyncio.to_thread(self._look_again)
+        except (DatabaseError, OSError) as error:
+            raise Refusal("busy", str(error)) from error
+        self._in_doubt = False
+        _log.warning("disk-answers")
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -99,7 +142,7 @@ def _open_sqlite(path: Path, key: bytes) -> Store:
         reading = connection.get_execution_options().get("commune_read", False)
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
-    return Store(engine, one_writer=True)
+    return Store(engine, look_again=partial(look_again, path, connect))
 
 
 def _open_postgresql(url: str) -> Store:
@@ -114,4 +157,4 @@ def _open_postgresql(url: str) -> Store:
             "server_settings": {"synchronous_commit": "on", "timezone": "UTC"},
         },
     )
-    return Store(engine, one_writer=False)
+    return Store(engine)

@@ -33,12 +33,14 @@ dossier = Table(
     _int("volume", null=True),
     _int("number", null=True),
     Column("open", Boolean, nullable=False),  # worked on, or papers are waited for
+    Column("conflicts", BigInteger, nullable=False, server_default="0"),  # open ones
     _int("first_ms"),  # when it began to count, and when something last happened to it
     _int("last_ms"),
     _int("received_ms"),  # when the newest event about it reached the province
     Index(None, "office_id", "code"),
     Index(None, "office_id", "book_year", "volume", "number"),
     Index(None, "office_id", "last_ms"),
+    Index(None, "office_id", "conflicts"),
 )
 
 # A visit as it stands (records.visits.Visit).

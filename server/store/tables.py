@@ -96,6 +96,8 @@ device = Table(
     _bytes("said_hash", 32, null=True),
     _text("agent", 32, null=True),
     _bytes("revocation", null=True),  # the signed statement
+    _int("restored_ms", null=True),  # last found to remember less, since a person looked
+    _int("doubted_ms", null=True),  # the same, as long as no box was shown after it
     Index(None, "device_id"),
 )
 
@@ -115,6 +117,9 @@ journal = Table(
     _int("opened_ms"),
     _int("received_ms", null=True),
     _bytes("head_statement", null=True),  # the newest the device signed: it proves who wrote
+    _int("after_no", null=True),  # the journal it follows, and the place there
+    _int("after_seq", null=True),
+    _int("released_ms", null=True),  # a person lets the device go on after it once more
     UniqueConstraint("office_id", "device_id", "journal_id"),
 )
 
@@ -135,6 +140,34 @@ event = Table(
     _int("occurred_ms", null=True),  # null: the bytes carry no time that can be read
     _text("clock", 9),  # ok | corrected | uncertain
     _int("received_ms"),
+)
+
+# Events of branches that nobody has accepted: a tree by hash, beside the journal it grows from.
+aside_event = Table(
+    "aside_event",
+    METADATA,
+    _bytes("office_id", 16, key=True),
+    _bytes("hash", 32, key=True),
+    _bytes("device_id", 32),
+    _bytes("journal_id", 16),
+    _int("seq"),
+    _bytes("prev", 32),  # hash(seq-1): of the journal itself, of the tree, or hash(0)
+    _bytes("event", null=True),
+    _bytes("digest", 32, null=True),  # with day, kind, channel: of an event that is gone
+    _text("day", null=True),
+    _text("kind", null=True),
+    _text("channel", null=True),
+    _int("received_ms"),
+    Index(None, "office_id", "journal_id", "seq"),
+)
+
+# An event that was entered anew though the province has it: what tells of it tells of `as_id`.
+same_record = Table(
+    "same_record",
+    METADATA,
+    _bytes("office_id", 16, key=True),
+    _bytes("event_id", 16, key=True),
+    _bytes("as_id", 16),
 )
 
 # Bookkeeping of docs/protocol.md section 9, kept as events arrive.
@@ -360,6 +393,7 @@ user = Table(
 __all__ = [
     "METADATA",
     "PROVINCE",
+    "aside_event",
     "book_volume",
     "boot_clock",
     "day_tally",
@@ -378,6 +412,7 @@ __all__ = [
     "problem",
     "publication",
     "report",
+    "same_record",
     "ticket",
     "token",
     "user",

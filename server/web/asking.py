@@ -8,10 +8,11 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records.moment import office_day
-from server import offices, reconcile, reports
+from server import conflicts, offices, reconcile, reports
 from server.context import ServerContext
 from server.offices import Office
 from server.standing import STANDINGS, read
+from server.store.projection_tables import dossier
 from server.store.tables import event, feed, incident, problem
 from server.web.detail import Known, Received, Trouble
 from server.web.overview import Line
@@ -57,21 +58,24 @@ async def known(conn: AsyncConnection, ctx: ServerContext, office: Office) -> Kn
 
 
 async def _problem_counts(conn: AsyncConnection) -> dict[bytes, int]:
-    """Return how many problems and unsettled incidents each office has."""
+    """Return how many problems, unsettled incidents and open conflicts each office has."""
     counts: dict[bytes, int] = {}
     for query in (
         select(problem.c.office_id, func.count()).group_by(problem.c.office_id),
         select(incident.c.office_id, func.count())
         .where(incident.c.settled_ms.is_(None))
         .group_by(incident.c.office_id),
+        select(dossier.c.office_id, func.sum(dossier.c.conflicts))
+        .where(dossier.c.conflicts > 0)
+        .group_by(dossier.c.office_id),
     ):
         for office_id, count in await conn.execute(query):
-            counts[office_id] = counts.get(office_id, 0) + count
+            counts[office_id] = counts.get(office_id, 0) + int(count)
     return counts
 
 
 async def _troubles(conn: AsyncConnection, office_id: bytes) -> list[Trouble]:
-    """Return the newest problems and unsettled incidents, newest first."""
+    """Return the newest problems, unsettled incidents and open conflicts, newest first."""
     problems = await conn.execute(
         select(problem.c.code, problem.c.detail, problem.c.seq, problem.c.at_ms)
         .where(problem.c.office_id == office_id)
@@ -90,7 +94,18 @@ async def _troubles(conn: AsyncConnection, office_id: bytes) -> list[Trouble]:
     found += [
         Trouble(code=row.kind, detail=row.detail, seq=None, at_ms=row.at_ms) for row in incidents
     ]
+    found += [
+        Trouble(code="conflict-open", detail=_values(one), seq=None, at_ms=one.kept.mark.at_ms)
+        for one in await conflicts.listed(conn, office_id)
+    ]
     return sorted(found, key=lambda trouble: -trouble.at_ms)[:TROUBLES_SHOWN]
+
+
+def _values(one: conflicts.Open) -> str:
+    """Return which dossier, what stands and what the other side says, and the conflict's id."""
+    kept = one.kept
+    named = one.code or one.book or one.dossier
+    return f"{named}: {kept.field} {kept.stands} / {kept.other} ({kept.mark.by}); {kept.id}"
 
 
 async def _received(conn: AsyncConnection, office_id: bytes) -> list[Received]:

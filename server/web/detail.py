@@ -19,7 +19,7 @@ DAYS_SHOWN: Final = 50
 
 
 class Trouble(Struct, frozen=True, kw_only=True):
-    """A problem of an event (`seq`), or an incident of the office (None)."""
+    """A problem of an event (`seq`), or an incident or a conflict of the office (None)."""
 
     code: str
     detail: str

@@ -1,4 +1,4 @@
-"""Every crash point of a program: SIGKILL at its Nth call of one kind, N = 1, 2, 3 ...
+"""Every crash point of a program: SIGKILL, or an error, at its Nth call of one kind, N = 1, 2 ...
 
 `strace` counts and strikes. It counts calls by thread, so N runs until the busiest thread (the
 one that writes the database) has had its last; kernel and files are real. `--seccomp-bpf` would be
@@ -7,9 +7,13 @@ not a good program, so every test says how many points it expects at least.
 """
 
 import itertools
+import os
+import re
 import shutil
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -22,14 +26,25 @@ DURABLE = ("pwrite64", "fsync", "fdatasync", "ftruncate", "unlink", "rename")
 """The calls by which files change, apart from `write`, which only logs and sockets see."""
 
 
+KILLED = "signal=SIGKILL"
+IO_ERROR = "error=EIO"
+NO_SPACE = "error=ENOSPC"
+
+
 class Point(NamedTuple):
-    """The `number`th call of `call` by any one thread."""
+    """The `number`th call of `call` by any one thread, and what happens there.
+
+    `log`: a file that gets a line for each such call, the one that was struck marked as injected.
+    """
 
     call: str
     number: int
+    fate: str = KILLED
+    log: str = "/dev/null"
 
     def __str__(self) -> str:
-        return f"{self.call} no. {self.number}"
+        fate = "" if self.fate == KILLED else f" with {self.fate}"
+        return f"{self.call} no. {self.number}{fate}"
 
     @property
     def tracer(self) -> tuple[str, ...]:
@@ -38,9 +53,21 @@ class Point(NamedTuple):
         With -D the tracer is the grandchild: the process started is the program itself, and its
         end is the program's end.
         """
-        quiet = ("strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "signal=none")
-        inject = f"inject={self.call}:signal=SIGKILL:when={self.number}"
+        quiet = ("strace", "-D", "-f", "-I", "2", "-qq", "-o", self.log, "-e", "signal=none")
+        inject = f"inject={self.call}:{self.fate}:when={self.number}"
         return (*quiet, "-e", f"trace={self.call}", "-e", inject)
+
+
+def heal(pid: int) -> None:
+    """Let the tracer of a program go, and with it what it injects: the disk is well again.
+
+    strace counts the calls of each thread, and whoever mends himself begins new ones: without this
+    the same fault would meet him again and again.
+    """
+    status = Path(f"/proc/{pid}/status").read_text()
+    tracer = int(re.findall(r"(?m)^TracerPid:\s+(\d+)", status)[0])
+    if tracer:
+        os.kill(tracer, signal.SIGTERM)
 
 
 @dataclass

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.crashpoints import Point, Sweep, needs_strace
+from tests.chaos.crashpoints import IO_ERROR, NO_SPACE, Point, Sweep, needs_strace
 from tests.chaos.link import LOST_REPLY, Fault, Link
+from tests.chaos.recorder import REFUSED
 
 LINES = [str(number) for number in range(3)]
 RECORDER = Path(__file__).with_name("recorder.py")
@@ -30,7 +31,7 @@ def lost_at(point: Point, file: Path, manner: str) -> tuple[bool, set[str]]:
         timeout=60,
         check=False,
     )
-    assert done.returncode in {0, -signal.SIGKILL}, done.stderr
+    assert done.returncode in {0, -signal.SIGKILL, REFUSED}, done.stderr
     kept: set[str] = set()
     with sqlite3.connect(file) as connection:
         if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
@@ -55,6 +56,23 @@ def test_a_crash_sweep_finds_who_answers_before_the_commit(
 
     struck = Sweep("pwrite64").over(strike)
     assert struck >= 15, "three transactions of two pages each, their WAL, and a checkpoint"
+    assert bool(lost) is loses, f"{manner}: {lost}"
+
+
+@pytest.mark.system
+@needs_strace
+@pytest.mark.parametrize("fate", [IO_ERROR, NO_SPACE])
+@pytest.mark.parametrize(("manner", "loses"), [("honest", False), ("deaf", True)])
+def test_a_failing_disk_finds_who_answers_although_the_commit_failed(
+    tmp_path: Path, manner: str, loses: bool, fate: str
+) -> None:
+    lost: dict[str, set[str]] = {}
+    call, last = ("fdatasync", 12) if fate == IO_ERROR else ("pwrite64", 24)
+    for number in range(1, last + 1):
+        point = Point(call, number, fate)
+        _, missing = lost_at(point, tmp_path / f"{number}.db", manner)
+        if missing:
+            lost[str(point)] = missing
     assert bool(lost) is loses, f"{manner}: {lost}"
 
 

@@ -193,6 +193,12 @@ class Office:
                 return FoundDossier(seq, str(UUID(int=seq)), dossier)
         return None
 
+    def in_conflict(self, conflict: str) -> FoundDossier | None:
+        for seq, dossier in self.dossiers.items():
+            if any(kept.id == conflict.lower() for kept in dossier.kept):
+                return FoundDossier(seq, str(UUID(int=seq)), dossier)
+        return None
+
     def open_dossier_of(self, id_number: str, procedure_code: str) -> str | None:
         for dossier in self.dossiers.values():
             same = (dossier.applicant.id_number, dossier.procedure_code)

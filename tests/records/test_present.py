@@ -135,9 +135,9 @@ def test_a_single_dossier_carries_its_events_masked() -> None:
         )
         for written in there.journal
     ]
-    detail = present.dossier_detail(item(there), events)
+    detail = present.dossier_detail(item(there), events, there.only().kept)
     text = msgspec.json.encode(detail).decode()
-    assert list(msgspec.json.decode(text)) == [*DOSSIER, "events"]
+    assert list(msgspec.json.decode(text)) == [*DOSSIER, "events", "open_conflicts"]
     assert not [secret for secret in (*SECRETS, "0912345601") if secret in text]
     assert '"reason":"Sai"' in text
 

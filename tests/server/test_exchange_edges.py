@@ -85,14 +85,14 @@ async def test_beyond_the_head_there_is_nothing_to_fetch(device: Device) -> None
     assert unknown.history is None
 
 
-async def test_a_quarantined_device_is_heard_and_not_stored(
+async def test_a_quarantined_device_is_heard_and_kept_aside(
     ctx: ServerContext, device: Device
 ) -> None:
     async with ctx.store.write() as conn:
         await conn.execute(device_table.update().values(state="quarantined"))
     device.note()
     down = await device.sync()
-    assert (down.verdict, down.receipt.seq) == ("quarantined", 0)
+    assert (down.verdict, down.receipt) == ("quarantined", device.head)
     device.journal, device.heads = b"\x09" * 16, []
     down = await device.sync(1, 0, head=genesis(device.device_id, device.journal))
     assert down.verdict == "quarantined"

@@ -47,9 +47,14 @@ class Bench:
     def __init__(self, file: Path) -> None:
         self.file = file
         self.connections: list[Failing] = []
+        self.failing_from_the_start: int | None = None
+        self.impatient = False
 
     def connect(self) -> Failing:
         self.connections.append(Failing(database.open_writer(self.file, KEY)))
+        self.connections[-1].commits_fail_with = self.failing_from_the_start
+        if self.impatient:
+            self.connections[-1].execute("PRAGMA busy_timeout = 0")
         return self.connections[-1]
 
     async def open(self) -> Journal:

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -29,6 +30,7 @@ from tests.agent.sync.province import FakeProvince, Loopback, desk_event
 from tests.agent.world import KEY, PERSON_KEY
 from wire import plaintext
 from wire.chain import Head
+from wire.problems import Refusal
 
 TOML = 'office = "H26.107"\ndata_dir = "."\n[province]\nurl = "{url}"\n'
 
@@ -185,3 +187,25 @@ async def test_a_good_answer_brings_the_turn_and_the_first_desk_events_once(box:
     turn = await box.journal.read(partial(get_meta, key=store.TURN))
     assert turn == box.province.turns[-1]
     assert await adopt_first_answer(box.journal, box.province.enrolment(), answer) is False
+
+
+async def test_an_answer_that_the_disk_does_not_take_is_taken_as_soon_as_it_does(
+    box: Box, line: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.enrolled.LOOK_S", 0.01)
+    box.province.desk.append(desk_event(1))
+    down = box.province.down(b"the enrolment", an_up_of(box))
+    box.answer.write_bytes(box.province.seal(down))
+    await line.cut()
+    write, refusals = box.journal.write, iter(["disk-failed", "disk-full", "busy"])
+
+    async def refuse_at_first(job: Callable[[Any], Any]) -> Any:
+        for code in refusals:
+            raise Refusal(code)
+        return await write(job)
+
+    monkeypatch.setattr(box.journal, "write", refuse_at_first)
+    async with box.running():
+        await box.until(lambda status: status.line == "offline")
+    assert box.journal.desk_head.seq == 1
+    assert not box.noticed.items()

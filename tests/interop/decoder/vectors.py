@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from . import (
+    blobs,
     boxes,
     cbor_strict,
     days,
@@ -128,6 +129,7 @@ KINDS: dict[str, Callable[[Vector], bytes]] = {
     "days": lambda v: days.read(v.payload),
     "tally": _days,
     "turn": lambda v: boxes.turn(v.hex("key"), v.hex("shown"), v.payload),
+    "blob": lambda v: blobs.read(v.payload, v.hex("key")),
     "box": _box,
 }
 
