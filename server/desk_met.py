@@ -94,9 +94,14 @@ async def take_back(
 async def _told(
     conn: AsyncConnection, device: Device, lacking: Desk, cursor: Head, now_ms: int
 ) -> None:
-    """Show it to a person, and say nothing more in a journal that lacks something."""
-    if lacking.state == "open":
-        await desk_lost.set_state(conn, lacking, "lost")
+    """Say nothing more in a journal that lacks something; show it when nobody said it would be.
+
+    After `restored` every journal is shut, and that some lack something is no news.
+    """
+    own = await desk.look(conn, device.office_id, device.desk_id)
+    if own is None or own.state != "open":
+        return
+    await desk_lost.set_state(conn, own, "lost")
     await incidents.record(
         conn,
         device.office_id,

@@ -15,13 +15,12 @@ import msgspec
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server import desk, desk_dossiers, desk_lost, publishing
+from server import desk, desk_dossiers, desk_lost, publishing, rebuilding
 from server.context import ServerContext
 from server.desk import Desk, Saying
 from server.desk_lost import After
 from server.devices import Device
 from server.store.lost_tables import desk_aside
-from server.store.projection_tables import dossier as dossier_table
 from server.store.tables import desk_journal, session
 from server.store.tables import device as device_table
 from wire import event as wire_event
@@ -111,15 +110,17 @@ async def reopen(
     opened = Saying("desk.opened", body_of({"after": place, "why": WHY}))
     each = (await desk.append(conn, [(each, [desk.write(opened, now_ms)])], now_ms))[0]
     each = await publishing.begin(conn, each, now_ms)
-    each = await _say_anew(conn, device, each, now_ms)
+    each = await _say_anew(conn, ctx, device, each, now_ms)
     own = (session.c.office_id == device.office_id) & (session.c.device_id == device.device_id)
     await conn.execute(delete(session).where(own))
     await conn.execute(device_table.update().where(device.row).values(desk_id=desk_id))
     return each
 
 
-async def _say_anew(conn: AsyncConnection, device: Device, each: Desk, now_ms: int) -> Desk:
-    """Say what was put aside about dossiers; it stays folded where it was folded first."""
+async def _say_anew(
+    conn: AsyncConnection, ctx: ServerContext, device: Device, each: Desk, now_ms: int
+) -> Desk:
+    """Say what was put aside about dossiers; it is folded where it was folded first."""
     mine = (desk_aside.c.office_id == device.office_id) & (
         desk_aside.c.device_id == device.device_id
     )
@@ -138,7 +139,6 @@ async def _say_anew(conn: AsyncConnection, device: Device, each: Desk, now_ms: i
         dossier_id = renamed.get(row.dossier_id, row.dossier_id)
         if dossier_id == event_id(row.hash).bytes:
             dossier_id = renamed[row.dossier_id] = event_id(each.head.hash).bytes
-            await _rename(conn, device, row.dossier_id, dossier_id)
         told.append(
             {
                 "office_id": device.office_id,
@@ -148,8 +148,12 @@ async def _say_anew(conn: AsyncConnection, device: Device, each: Desk, now_ms: i
                 "after_position": row.after_position,
             }
         )
-    await desk_dossiers.remember_at(conn, told)
     await conn.execute(delete(desk_aside).where(mine))
+    if told:
+        await desk_dossiers.remember_at(conn, told)
+        await rebuilding.rebuild_office(
+            conn, ctx, device.office_id
+        )  # its events have other ids now
     return each
 
 
@@ -165,8 +169,3 @@ def _with_ids(raw: bytes, renamed: Mapping[bytes, bytes]) -> bytes:
         return raw
     body["dossier"] = str(UUID(bytes=new))
     return wire_event.encode(msgspec.structs.replace(event, body=body_of(body)))
-
-
-async def _rename(conn: AsyncConnection, device: Device, old: bytes, new: bytes) -> None:
-    same = (dossier_table.c.office_id == device.office_id) & (dossier_table.c.dossier_id == old)
-    await conn.execute(dossier_table.update().where(same).values(dossier_id=new))

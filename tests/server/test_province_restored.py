@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -14,12 +15,13 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from server import checking, copying, desk_dossiers, enrolment, rebuilding
+from server import checking, copying, desk_dossiers, enrolment, rebuilding, restoring
 from server.config import Config
 from server.context import ServerContext
 from server.exchange import exchange
 from server.projections import project
 from server.publishing import publish
+from server.sayings import Refused
 from server.store import tables
 from server.store.projection_tables import dossier as dossier_table
 from tests.server.holdings import held, incidents
@@ -49,14 +51,19 @@ class Province:
         """Copy the database as an operator does."""
         copying.backup(self.config, self.copies / name)
 
-    async def put_back(self, *devices: Device, name: str = "copy") -> None:
-        """Put the copy in the place of the database; the devices go on with what they have."""
+    async def put_back(self, *devices: Device, name: str = "copy", told: bool = False) -> None:
+        """Put the copy in the place of the database; the devices go on with what they have.
+
+        `told`: an operator says so; else nobody does.
+        """
         await self.ctx.store.close()
         database = self.config.data_dir / "province.db"
         for file in self.config.data_dir.glob("province.db*"):
             file.unlink()
         database.write_bytes((self.copies / name).read_bytes())
         await self.start()
+        if told:
+            await restoring.restore(self.ctx, lambda _done, _of: None, again=True)
         for device in devices:
             device.ctx = self.ctx
 
@@ -261,9 +268,9 @@ async def test_a_new_desk_that_was_forgotten_is_given_back_with_the_one_before(
     await device.settle()
     await publish(province.ctx, None, [("notice.published", NOTICE)])
     await device.sync()
-    await province.put_back(device, name="second")
+    await province.put_back(device, name="second", told=True)
     await device.settle()
-    await province.put_back(device, name="first")
+    await province.put_back(device, name="first", told=True)
     await device.settle()
     assert len(device.desks) == 4
     await assert_whole(province, device)
@@ -353,6 +360,87 @@ async def test_an_enrolment_that_was_lost_is_taken_in_and_gives_its_numbers_back
     assert len(taken) == len(said(device, "numbers.leased")) + len(said(first, "numbers.leased"))
 
 
+async def test_restored_shuts_every_desk_and_blames_no_device(
+    province: Province, clock: FakeClock
+) -> None:
+    devices = [await new_device(province.ctx, seed=seed) for seed in (2, 3)]
+    for device in devices:
+        await device.sync()
+    province.copy()
+    for _ in range(3):
+        for device in devices:
+            device.note()
+            await device.sync()
+        clock.ms += DAY_MS
+        await province.put_back(*devices, told=True)
+        for device in devices:
+            await device.settle()
+            assert said(device, "desk.opened")
+    assert await incidents(province.ctx) == []
+
+
+async def test_restored_twice_is_once(province: Province) -> None:
+    device = await new_device(province.ctx)
+    told: list[tuple[int, int]] = []
+
+    def tell(done: int, of: int) -> None:
+        told.append((done, of))
+
+    first = await restoring.restore(province.ctx, tell)
+    assert (first.offices, first.devices, told) == (1, 1, [(1, 1)])
+    await device.settle()
+    record = device.record
+    second = await restoring.restore(province.ctx, tell)
+    assert (second.already, second.offices) == (province.clock.ms, 0)
+    await device.settle()
+    assert device.record == record
+
+
+async def test_restored_cut_off_goes_on_and_leaves_new_desks_open(
+    province: Province, clock: FakeClock
+) -> None:
+    device = await new_device(province.ctx)
+    other = await new_device(province.ctx, seed=3, code="H26.108")
+
+    def cut(done: int, _of: int) -> None:
+        if done == 1:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        await restoring.restore(province.ctx, cut)
+    assert await restoring.is_copy(province.ctx)
+    clock.ms += 1
+    await device.settle()
+    await other.settle()
+    done = await restoring.restore(province.ctx, lambda _done, _of: None)
+    assert (done.offices, done.already) == (2, None)
+    assert not await restoring.is_copy(province.ctx)
+    for each in (device, other):
+        await each.settle()
+        assert len(said(each, "desk.opened")) == 1
+
+
+async def test_who_was_revoked_after_the_copy_is_revoked_again(province: Province) -> None:
+    device = await new_device(province.ctx)
+    province.copy()
+    statement = await enrolment.revoke(province.ctx, device.device_id)
+    await province.put_back(device, told=True)
+    down = await device.sync()
+    assert (down.verdict, down.statement) == ("revoked", statement)
+
+
+async def test_who_was_revoked_after_the_copy_is_believed_no_more_when_nobody_told(
+    province: Province,
+) -> None:
+    device = await new_device(province.ctx)
+    province.copy()
+    statement = await enrolment.revoke(province.ctx, device.device_id)
+    await province.put_back(device)
+    await restoring.strike(province.ctx)
+    down = await device.sync()
+    assert (down.verdict, down.statement) == ("revoked", statement)
+
+
 @pytest.mark.parametrize("seed", range(6))
 async def test_any_restore_point_ends_whole(
     province: Province, clock: FakeClock, seed: int
@@ -362,6 +450,7 @@ async def test_any_restore_point_ends_whole(
     device = await new_device(province.ctx)
     copies = []
     count = 5_000
+    silent = False
 
     async def story() -> None:
         nonlocal count
@@ -372,15 +461,15 @@ async def test_any_restore_point_ends_whole(
                 device.note()
             elif what == 1:
                 await publish(province.ctx, None, [("notice.published", NOTICE)])
-            elif what == 2 and not lost_now:
+            elif what == 2:
                 item = assigned(f"H26.107-261121-{count}")
-                await publish(province.ctx, [device.office], [item])
+                with suppress(Refused):  # no device works while its desk is shut
+                    await publish(province.ctx, [device.office], [item])
             elif what == 3:
                 clock.ms += 9 * DAY_MS
             elif rng.random() < 0.7:
                 await device.settle()
 
-    lost_now = False
     for round_ in range(8):
         await story()
         if rng.random() < 0.6:
@@ -389,8 +478,9 @@ async def test_any_restore_point_ends_whole(
             copies.append(name)
             await story()
         if copies and rng.random() < 0.6:
-            await province.put_back(device, name=rng.choice(copies))
-            lost_now = rng.random() < 0.5
+            told = silent or rng.random() < 0.7  # a second silent one within 30 days is a clone
+            await province.put_back(device, name=rng.choice(copies), told=told)
+            silent = silent or not told
     await device.settle()
     await assert_whole(province, device)
     codes = [one["code"] for one in said(device, "dossier.assigned")]
