@@ -20,7 +20,7 @@ from agent.journal.database import Connection, Connector
 from agent.journal.identity import Identity
 from agent.journal.marks import adopt, read_marks
 from agent.journal.projector import Projector
-from agent.journal.transaction import Marks, Transaction
+from agent.journal.transaction import Marks, Transaction, now_in
 from agent.journal.worker import Worker
 from wire.chain import Head
 from wire.problems import Refusal
@@ -57,7 +57,7 @@ class Journal:
         clock: Clock,
     ) -> None:
         self.path = path
-        self.identity = identity
+        self._enrolled = identity
         self.broken: Refusal | None = None
         """Why nothing is written any more; None while all is well."""
         self.broken_at_ms = 0
@@ -118,6 +118,11 @@ class Journal:
             projector=projector,
             clock=clock,
         )
+
+    @property
+    def identity(self) -> Identity | None:
+        """Which journals are written and held now; None before enrolment."""
+        return now_in(self._enrolled, self._marks)
 
     @property
     def marks(self) -> Marks:
@@ -204,7 +209,7 @@ class Journal:
 
         Raises Refusal `journal-damaged` when the file holds other journals already.
         """
-        self.identity = identity
+        self._enrolled = identity
         await self.write(lambda transaction: adopt(transaction.conn, identity))
         self._set_marks(await self._writer.run(read_marks))
 

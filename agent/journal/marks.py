@@ -41,6 +41,8 @@ def read_marks(conn: Connection) -> Marks:
         desk=desk[0],
         desk_head=desk_head,
         desk_bytes=desk[3],
+        desk_id=desk[5],
+        desk_writer=desk[4],
     )
 
 
@@ -65,6 +67,15 @@ def write_marks(conn: Connection, before: Marks, after: Marks) -> None:
         conn.execute(update, (*after.desk_head, after.desk_bytes, "", after.desk))
 
 
+def _went_on(conn: Connection, side: Side, writer: bytes, journal: bytes) -> bool:
+    """Whether the desk journal that enrolment named was followed by the one that is open."""
+    closed = conn.execute(
+        "SELECT 1 FROM journal WHERE side = ? AND writer_id = ? AND id = ? AND state = 'closed'",
+        (side, writer, journal),
+    )
+    return side == "desk" and closed.fetchone() is not None
+
+
 def adopt(conn: Connection, identity: Identity) -> None:
     """Enter the journals that enrolment named, or check that they are the ones held.
 
@@ -83,7 +94,7 @@ def adopt(conn: Connection, identity: Identity) -> None:
                 " VALUES (?, ?, ?, 'open', 0, ?, 0)",
                 (side, journal, writer, genesis.hash),
             )
-        elif (held[4], held[5]) != (writer, journal):
+        elif (held[4], held[5]) != (writer, journal) and not _went_on(conn, side, writer, journal):
             raise Refusal("journal-damaged", f"{side} journal {held[5].hex()}")
     number = conn.execute(OPEN, ("office",)).fetchone()[0]
     conn.execute(

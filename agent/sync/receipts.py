@@ -3,6 +3,7 @@
 - The receipt is compared with our own chain at its sequence number. Only an equal hash moves the
   delivered mark: forward as a rule, back when a restored province says it holds less.
 - A receipt beyond our head, or with another hash, is never delivery: it is shown.
+- A desk journal that follows ours is gone on in (`agent.sync.desk_follow`).
 - Desk events are appended if they lead on from the desk head; else they are asked for again.
 - The turn of an answer that is not `stale` is kept in the same transaction as its effects.
 - `problems` name events the province keeps but could not accept; they block nothing, and are
@@ -15,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from agent.journal import Transaction
-from agent.sync import faults, store
+from agent.sync import desk_follow, faults, store
 from agent.sync.answer import Answer
 from agent.sync.faults import Fault
 from agent.sync.pacing import Load
@@ -62,6 +63,12 @@ class Applied:
     held: Head
     progress: bool
     desk_more: bool
+    desk_lost: bool = False
+    """The province has lost desk events and wants them back."""
+    desk_wanted: bool = False
+    """It wants them from another place than before."""
+    desk_followed: bool = False
+    """The desk journal is another one now: the session was about the former."""
     given_back: int = 0
     """Own events that the province held and this journal did not: it had been restored."""
 
@@ -95,8 +102,9 @@ def apply(transaction: Transaction, answer: Answer, load: Load, before: Head) ->
     transaction.expect_back(_promised(judgement, down))
     if judgement.delivered is not None:
         transaction.set_delivered(judgement.delivered, transaction.now_ms)
-    desk_before = transaction.desk_head
+    desk_before, identity = transaction.desk_head, transaction.identity
     adopt(transaction, answer)
+    wanted = desk_follow.note_lost(transaction, down)
     _note_problems(transaction, down)
     store.log_exchange(transaction, load, judgement.fault)
     held = judgement.held or before
@@ -105,8 +113,11 @@ def apply(transaction: Transaction, answer: Answer, load: Load, before: Head) ->
         fault=judgement.fault,
         notice=faults.QUARANTINED if down.verdict == "quarantined" else None,
         held=held,
-        progress=held != before or desk_moved or given_back > 0,
+        progress=held != before or desk_moved or given_back > 0 or wanted,
         desk_more=desk_moved and down.desk_head.seq > transaction.desk_head.seq,
+        desk_lost=bool(down.desk_lost),
+        desk_wanted=wanted,
+        desk_followed=transaction.identity != identity,
         given_back=given_back,
     )
 
@@ -176,6 +187,7 @@ def _note_problems(transaction: Transaction, down: Down) -> None:
 
 
 def _append_desk(transaction: Transaction, answer: Answer) -> None:
+    desk_follow.follow(transaction, answer)
     down, identity = answer.down, transaction.identity
     if down.events is None or identity is None or down.desk != identity.desk:
         return
@@ -195,8 +207,7 @@ def _keep(transaction: Transaction, answer: Answer) -> None:
         transaction.set_meta(store.TURN, down.turn)
     if answer.proof is not None:
         transaction.set_meta(store.PROOF, answer.proof)
-    if answer.device_record is not None:
-        transaction.set_meta(store.DEVICE_RECORD, answer.device_record)
+        desk_follow.keep_proof(transaction, answer)
     if down.verdict == "revoked":
         transaction.set_meta(store.REVOKED, answer.revocation or 1)
     if down.verdict == "moved" and down.statement is not None:

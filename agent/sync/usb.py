@@ -64,7 +64,12 @@ class Carrier:
         """
         start = await self._start(after)
         told = await self._reporter.tell(days=False) if after is None else Told()
-        query = partial(store.read_outgoing, start=start, plain_bytes=BATCH.plain_bytes)
+        query = partial(
+            store.read_outgoing,
+            start=start,
+            plain_bytes=BATCH.plain_bytes,
+            gives_back=after is None,
+        )
         outgoing = await self._journal.read(query)
         extras = Extras(report=told.report)
         work = partial(self._builder.build, outgoing, BATCH, extras, Envelope())
