@@ -26,6 +26,7 @@ from wire import enrolment, message, statements, turns
 from wire.chain import genesis
 from wire.codec import CODECS
 from wire.enrolment import IssuedTicket, Opened
+from wire.event import body_of
 from wire.keys import VerifyKey, device10
 from wire.limits import IDLE_POLL_S, MESSAGE_BYTES_MAX, PENDING_POLL_S, TICKET_ID_BYTES
 from wire.plaintext import Down
@@ -317,6 +318,7 @@ async def revoke(ctx: ServerContext, device_id: bytes) -> bytes:
     """End a device's right to speak and return the signed statement; twice is once.
 
     The revocation is appended to the file that a restore never replaces before it is committed.
+    The office's other devices are told (`device.revoked`).
     """
     now_ms = ctx.now_ms()
     async with ctx.store.write() as conn:
@@ -332,4 +334,14 @@ async def revoke(ctx: ServerContext, device_id: bytes) -> bytes:
         await conn.execute(
             device_table.update().where(device.row).values(state="revoked", revocation=statement)
         )
+        await _tell_others(conn, device, now_ms)
     return statement
+
+
+async def _tell_others(conn: AsyncConnection, device: Device, now_ms: int) -> None:
+    await offices.locked(conn, device.office_id)
+    said = desk.Saying("device.revoked", body_of({"device": device10(device.device_id)}))
+    written = [desk.write(said, now_ms)]
+    open_desks = await desk.open_desks(conn, [device.office_id])
+    others = [each for each in open_desks if each.device_id != device.device_id]
+    await desk.append(conn, [(each, written) for each in others], now_ms)

@@ -30,12 +30,11 @@ class ServerKeys:
     turn: bytes = field(repr=False)
     province: bytes
     successor: bytes | None
-    former: tuple[bytes, ...] = ()
 
     @property
     def signers(self) -> tuple[bytes, ...]:
-        """Public signing keys of this province, the one in force first, then former ones."""
-        return (self.signing.public, *self.former)
+        """Public signing keys of this province, the one in force first."""
+        return (self.signing.public,)
 
     @property
     def name(self) -> str:

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from server import checking, copying, desk_dossiers, enrolment, rebuilding, restoring
+from server import checking, copying, desk, desk_dossiers, enrolment, rebuilding, restoring
 from server.config import Config
 from server.context import ServerContext
 from server.exchange import exchange
@@ -27,7 +27,9 @@ from server.store.projection_tables import dossier as dossier_table
 from tests.server.holdings import held, incidents
 from tests.server.province import Device, FakeClock, make_config, new_device, open_province
 from tests.server.test_desk import NOTICE, said
+from wire.chain import extend
 from wire.event import Event, body_of, encode, format_time
+from wire.keys import device10
 
 DAY_MS = 86_400_000
 CODE = "H26.107-261121-5001"
@@ -418,6 +420,74 @@ async def test_restored_cut_off_goes_on_and_leaves_new_desks_open(
     for each in (device, other):
         await each.settle()
         assert len(said(each, "desk.opened")) == 1
+
+
+async def test_the_other_devices_of_an_office_hear_of_a_revocation(province: Province) -> None:
+    device = await new_device(province.ctx)
+    other = await new_device(province.ctx, seed=9)
+    stranger = await new_device(province.ctx, seed=10, code="H26.108")
+    await enrolment.revoke(province.ctx, device.device_id)
+    for each in (other, stranger):
+        await each.sync()
+    assert said(other, "device.revoked") == [{"device": device10(device.device_id)}]
+    assert said(stranger, "device.revoked") == []
+
+
+async def test_a_copy_that_says_it_is_one_is_gone_through_at_the_start(
+    province: Province,
+) -> None:
+    device = await new_device(province.ctx)
+    assert await restoring.at_start(province.ctx) is None
+    province.copy()
+    await province.put_back(device)
+    done = await restoring.at_start(province.ctx)
+    assert done is not None
+    assert (done.offices, done.devices) == (1, 1)
+    assert await restoring.at_start(province.ctx) is None
+
+
+async def test_a_range_no_province_lends_is_not_taken(province: Province) -> None:
+    """A device that writes itself a range of a million serials only keeps its own chain busy."""
+    device = await new_device(province.ctx)
+    lent = said(device, "numbers.leased")[0]
+    far = {**lent, "from": 2_001, "to": 900_000_000}
+    for body in (far, {**lent, "from": 5_001, "to": 5_999}, {"journal": "x"}):
+        raw = desk.write(desk.Saying("numbers.leased", body_of(body)), province.clock.ms)
+        device.desk_head = extend(device.desk_head, raw)
+        device.copy.events.append(raw)
+        device.copy.heads.append(device.desk_head)
+    await device.settle()
+    async with province.ctx.store.read() as conn:
+        rows = await conn.execute(sa.select(tables.lease.c.serial_from))
+    assert sorted(rows.scalars()) == [1, 5_001]
+
+
+async def test_two_devices_with_one_range_are_shown(province: Province, clock: FakeClock) -> None:
+    """Lent once before the copy was put back silently, and once after: a person has to know."""
+    device = await new_device(province.ctx)
+    other = await new_device(province.ctx, seed=9)
+    province.copy()
+    clock.ms += 20 * DAY_MS
+    await device.sync()
+    await province.put_back(device, other)
+    async with province.ctx.store.write() as conn:  # as if another had been lent the same since
+        taken = said(device, "numbers.leased")[1]
+        await conn.execute(
+            tables.lease.insert().values(
+                office_id=device.office,
+                prefix=str(taken["prefix"]),
+                first_day=str(taken["first_day"]),
+                serial_from=taken["from"],
+                serial_to=taken["to"],
+                width=4,
+                last_day=str(taken["last_day"]),
+                journal_id=other.journal,
+                device_id=other.device_id,
+                volume=2,
+            )
+        )
+    await device.settle()
+    assert "numbers-twice" in await incidents(province.ctx)
 
 
 async def test_who_was_revoked_after_the_copy_is_revoked_again(province: Province) -> None:
