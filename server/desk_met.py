@@ -28,6 +28,7 @@ from server.desk_lost import After
 from server.devices import Device
 from server.request import Request
 from wire.chain import Head
+from wire.plaintext import Up
 from wire.problems import Refusal
 
 
@@ -58,6 +59,8 @@ async def meet(
     Raises Refusal session-unknown when what is to be said needs a full message.
     """
     up = request.up
+    if await _is_well(conn, device, up):
+        return Met(await desk.find(conn, device.office_id, up.desk), up.cursor)
     lacking = await desk_lost.missing(conn, ctx, device, request)
     if lacking is not None:
         lacking = await take_back(conn, ctx, device, request, now_ms)
@@ -68,11 +71,19 @@ async def meet(
     if here is None or here.device_id != device.device_id:
         own = await desk.find(conn, device.office_id, device.desk_id)
         return Met(own, own.start, record=device.record)
-    if here.state == "open" or up.cursor.seq < here.head.seq:
+    if up.cursor.seq < here.head.seq:
         return Met(await desk.find(conn, device.office_id, up.desk), up.cursor)
     if request.session is not None:
         raise Refusal("session-unknown")
     return await _next(conn, ctx, device, here, now_ms)
+
+
+async def _is_well(conn: AsyncConnection, device: Device, up: Up) -> bool:
+    """Whether the device is in its open desk journal and agrees with it, as nearly always."""
+    each = await desk.look(conn, device.office_id, up.desk)
+    if each is None or (each.state, each.device_id) != ("open", device.device_id):
+        return False
+    return await desk.hash_at(conn, each, up.cursor.seq) == up.cursor.hash
 
 
 async def take_back(

@@ -27,7 +27,8 @@ from server.store.projection_tables import dossier as dossier_table
 from tests.server.holdings import held, incidents
 from tests.server.province import Device, FakeClock, make_config, new_device, open_province
 from tests.server.test_desk import NOTICE, said
-from wire.chain import extend
+from wire.block import Gone, pack
+from wire.chain import event_digest, extend
 from wire.event import Event, body_of, encode, format_time
 from wire.keys import device10
 
@@ -166,6 +167,50 @@ async def test_desk_events_lost_come_back_and_a_new_desk_follows(province: Provi
     assert opened == {"after": [former.desk.hex(), at.seq, at.hash.hex()], "why": "restored"}
     assert len(said(device, "notice.published")) == 2, "the notice stands again"
     await assert_whole(province, device)
+
+
+async def test_a_notice_that_no_receipt_covers_is_kept_and_stands_for_nobody(
+    province: Province,
+) -> None:
+    device = await new_device(province.ctx)
+    province.copy()
+    await publish(province.ctx, None, [("notice.published", NOTICE)])
+    await device.sync()
+    device.proof = None
+    await province.put_back(device)
+    await device.settle()
+    assert len(said(device, "notice.published")) == 1
+    await assert_whole(province, device)
+
+
+async def test_what_was_published_since_the_restore_stands_over_what_comes_back(
+    province: Province, clock: FakeClock
+) -> None:
+    device = await new_device(province.ctx)
+    province.copy()
+    await publish(province.ctx, None, [("office.profile", b'{"phone":"1"}')])
+    await device.sync()
+    await province.put_back(device)
+    clock.ms += DAY_MS
+    await publish(province.ctx, None, [("office.profile", b'{"phone":"2"}')])
+    await device.settle()
+    assert [one["phone"] for one in said(device, "office.profile")] == ["1", "2"]
+
+
+async def test_events_whose_bytes_are_gone_cannot_be_given_back(province: Province) -> None:
+    device = await new_device(province.ctx)
+    province.copy()
+    await publish(province.ctx, None, [("notice.published", NOTICE)])
+    await device.sync()
+    await province.put_back(device)
+    down = await device.sync()
+    down = await device.send(device.up(turn=down.turn, was=device.turn))
+    back = device.back(down)
+    first = back["returned"].first
+    gone = Gone(first, event_digest(device.copy.events[-1]), "2026-11-21", "x", "")
+    empty = pack(first, back["returned"].prev, [], gone=[gone])
+    again = await device.sync(returned=empty)
+    assert again.desk_lost == down.desk_lost
 
 
 async def test_numbers_lent_after_the_copy_are_never_lent_again(
