@@ -24,7 +24,7 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp
 
-from server import api, keys, projections, refusals, routes_exchange
+from server import api, keys, projections, refusals, restoring, routes_exchange
 from server.access import guard
 from server.admission import Admission
 from server.config import Config
@@ -138,6 +138,9 @@ def create_app(context: ServerContext) -> Litestar:
 async def run(config: Config) -> None:
     """Serve until SIGINT or SIGTERM."""
     context = await open_context(config)
+    restored = await restoring.at_start(context)
+    if restored is not None:
+        _log.warning("restored", offices=restored.offices, devices=restored.devices)
     await _Server(uvicorn_config(context)).serve()
     _log.info("stopped")
 

@@ -20,7 +20,7 @@ from agent.journal.database import Connection, Connector
 from agent.journal.identity import Identity
 from agent.journal.marks import adopt, read_marks
 from agent.journal.projector import Projector
-from agent.journal.transaction import Marks, Transaction, own_identity
+from agent.journal.transaction import Marks, Transaction, now_in
 from agent.journal.worker import Worker
 from agent.reserve import Reserve
 from wire.chain import Head
@@ -61,7 +61,7 @@ class Journal:
         self.path = path
         self.reserve = reserve
         """Room kept aside for what cannot wait; None: none is."""
-        self._identity = identity
+        self._enrolled = identity
         self.broken: Refusal | None = None
         """Why nothing is written any more; None while all is well."""
         self.broken_at_ms = 0
@@ -129,8 +129,8 @@ class Journal:
 
     @property
     def identity(self) -> Identity | None:
-        """Who writes what as of the last COMMIT; None before enrolment."""
-        return own_identity(self._identity, self._marks)
+        """Which journals are written and held now; None before enrolment."""
+        return now_in(self._enrolled, self._marks)
 
     @property
     def marks(self) -> Marks:
@@ -217,7 +217,7 @@ class Journal:
 
         Raises Refusal `journal-damaged` when the file holds other journals already.
         """
-        self._identity = identity
+        self._enrolled = identity
         await self.write(lambda transaction: adopt(transaction.conn, identity))
         self._set_marks(await self._writer.run(read_marks))
 
@@ -250,7 +250,7 @@ class Journal:
         await self._writer.run(again.fold_in)
         await self._writer.run(partial(again.prove_tail, acknowledged=self._marks.head))
         await self._writer.run(partial(again.prove_write, now_ms=self._clock.now_ms()))
-        marks = await self._writer.run(partial(_prepare, self._identity, self._projector))
+        marks = await self._writer.run(partial(_prepare, self._enrolled, self._projector))
         former = self._reader
         self._reader = await Worker.start(self.connect_reader, "journal reader")
         with contextlib.suppress(database.DatabaseError):
@@ -312,7 +312,7 @@ class Journal:
             commit,
             entries=entries,
             marks=self._marks,
-            identity=self._identity,
+            identity=self._enrolled,
             projector=self._projector,
             now_ms=self._clock.now_ms(),
         )

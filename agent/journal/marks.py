@@ -42,6 +42,8 @@ def read_marks(conn: Connection) -> Marks:
         desk_head=desk_head,
         desk_bytes=desk[3],
         journal=office[5],
+        desk_id=desk[5],
+        desk_writer=desk[4],
     )
 
 

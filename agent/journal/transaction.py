@@ -37,7 +37,8 @@ class Marks(msgspec.Struct, frozen=True):
     is the latest `at` that any event of the office journal bears, "" for none: clocks fall back.
     `promised` is the number up to which the province holds own events that are not here: this file
     was restored, and nothing new may follow before they are back (docs/protocol.md section 5).
-    It is not written down: a restart finds it out again.
+    It is not written down: a restart finds it out again. `desk_id` and `desk_writer` name the desk
+    journal that is open now: after a restore of the province another one follows.
     """
 
     pos: int = 0
@@ -53,6 +54,8 @@ class Marks(msgspec.Struct, frozen=True):
     promised: int = 0
     journal: bytes = b""
     """Id of the open office journal: after a succession another than enrolment's."""
+    desk_id: bytes = b""
+    desk_writer: bytes = b""
 
     @property
     def is_recovering(self) -> bool:
@@ -73,13 +76,6 @@ class Appended(NamedTuple):
         return chain.event_id(self.hash)
 
 
-def own_identity(enrolled: Identity | None, marks: Marks) -> Identity | None:
-    """Return what enrolment gave, with the office journal that is open now."""
-    if enrolled is None or not marks.journal or marks.journal == enrolled.journal:
-        return enrolled
-    return enrolled._replace(journal=marks.journal)
-
-
 class Transaction:
     """What a job is given. `conn` may be used freely for other tables of the file."""
 
@@ -93,14 +89,14 @@ class Transaction:
     ) -> None:
         self.conn = conn
         self.marks = marks
-        self._identity = identity
+        self._enrolled = identity
         self.now_ms = now_ms
         self.projector = projector
 
     @property
     def identity(self) -> Identity | None:
-        """Who writes what: with the office journal that is open now."""
-        return own_identity(self._identity, self.marks)
+        """Which journals are written and held now; None before enrolment."""
+        return now_in(self._enrolled, self.marks)
 
     @property
     def head(self) -> Head:
@@ -155,6 +151,8 @@ class Transaction:
             marks.desk_bytes,
             marks.promised,
             marks.journal,
+            marks.desk_id,
+            marks.desk_writer,
         )
         place = Appended(pos, head.seq, head.hash)
         if event is None:
@@ -214,6 +212,31 @@ class Transaction:
                 raise Refusal("fork", f"desk {item.seq}")
             appended.append(self._append_desk_one(item))
         return appended
+
+    def follow_desk(self, desk_id: bytes, writer: bytes) -> None:
+        """Close the desk journal and open the one that follows it, empty; what was said stays.
+
+        `writer` is the key id of the province's signing key that opened it.
+        """
+        start = chain.genesis(writer, desk_id)
+        self.conn.execute(
+            "UPDATE journal SET state = 'closed', head_seq = ?, head_hash = ?, head_bytes = ?"
+            " WHERE no = ?",
+            (*self.marks.desk_head, self.marks.desk_bytes, self.marks.desk),
+        )
+        number = self.conn.execute(
+            "INSERT INTO journal(side, id, writer_id, state, head_seq, head_hash, head_bytes)"
+            " VALUES ('desk', ?, ?, 'open', 0, ?, 0)",
+            (desk_id, writer, start.hash),
+        ).lastrowid
+        self.marks = msgspec.structs.replace(
+            self.marks,
+            desk=number,
+            desk_head=start,
+            desk_bytes=0,
+            desk_id=desk_id,
+            desk_writer=writer,
+        )
 
     def _append_desk_one(self, item: ChainedEvent) -> Appended:
         marks, pos = self.marks, self.marks.pos + 1
@@ -346,6 +369,19 @@ class Transaction:
     def set_meta(self, key: str, value: str | int | bytes) -> None:
         """Keep `value` under `key` in this transaction."""
         set_meta(self.conn, key, value)
+
+    def delete_meta(self, key: str) -> None:
+        """Keep nothing under `key` any more."""
+        self.conn.execute("DELETE FROM meta WHERE key = ?", (key,))
+
+
+def now_in(enrolled: Identity | None, marks: Marks) -> Identity | None:
+    """Return who this box is, with the journals that are open now on either side."""
+    if enrolled is None or not marks.office:
+        return enrolled
+    return enrolled._replace(
+        journal=marks.journal, desk=marks.desk_id, desk_writer=marks.desk_writer
+    )
 
 
 def _readable(data: bytes) -> Event | None:

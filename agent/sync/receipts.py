@@ -3,6 +3,7 @@
 - The receipt is compared with our own chain at its sequence number. Only an equal hash moves the
   delivered mark: forward as a rule, back when a restored province says it holds less.
 - A receipt beyond our head, or with another hash, is never delivery: it is shown.
+- A desk journal that follows ours is gone on in (`agent.sync.desk_follow`).
 - Desk events are appended if they lead on from the desk head; else they are asked for again.
 - The turn of an answer that is not `stale` is kept in the same transaction as its effects.
 - After a fork the last common place is sought, and found the journal's successor is opened.
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 import msgspec
 
 from agent.journal import Transaction, succession
-from agent.sync import faults, own_box, store
+from agent.sync import desk_follow, faults, own_box, store
 from agent.sync.answer import Answer
 from agent.sync.faults import Fault
 from agent.sync.forks import common_place
@@ -67,6 +68,12 @@ class Applied:
     held: Head
     progress: bool
     desk_more: bool
+    desk_lost: bool = False
+    """The province has lost desk events and wants them back."""
+    desk_wanted: bool = False
+    """It wants them from another place than before."""
+    desk_followed: bool = False
+    """The desk journal is another one now: the session was about the former."""
     given_back: int = 0
     """Own events that the province held and this journal did not: it had been restored."""
     branch_more: bool = False
@@ -128,8 +135,9 @@ def apply(
     transaction.expect_back(_promised(judgement, down))
     if judgement.delivered is not None:
         transaction.set_delivered(judgement.delivered, transaction.now_ms)
-    desk_before = transaction.desk_head
+    desk_before, identity = transaction.desk_head, transaction.identity
     adopt(transaction, answer)
+    wanted = desk_follow.note_lost(transaction, down)
     _note_problems(transaction, down)
     store.log_exchange(transaction, load, judgement.fault)
     fault, held = judgement.fault, judgement.held or before
@@ -151,8 +159,11 @@ def apply(
         fault=fault,
         notice=faults.QUARANTINED if down.verdict == "quarantined" else None,
         held=held,
-        progress=held != before or desk_moved or given_back > 0,
+        progress=held != before or desk_moved or given_back > 0 or wanted,
         desk_more=desk_moved and down.desk_head.seq > transaction.desk_head.seq,
+        desk_lost=bool(down.desk_lost),
+        desk_wanted=wanted,
+        desk_followed=transaction.identity != identity,
         given_back=given_back,
         branch_more=read > 0 and succession.wanted(transaction.conn) is not None,
         entered_again=entered,
@@ -231,6 +242,7 @@ def _note_problems(transaction: Transaction, down: Down) -> None:
 
 
 def _append_desk(transaction: Transaction, answer: Answer) -> None:
+    desk_follow.follow(transaction, answer)
     down, identity = answer.down, transaction.identity
     if down.events is None or identity is None or down.desk != identity.desk:
         return
@@ -264,6 +276,7 @@ def _keep(transaction: Transaction, answer: Answer) -> None:
     if answer.proof is not None:
         transaction.set_meta(store.PROOF, answer.proof)
         transaction.set_meta(store.PROOF_MS, transaction.now_ms)
+        desk_follow.keep_proof(transaction, answer)
     if answer.device_record is not None:
         transaction.set_meta(store.DEVICE_RECORD, answer.device_record)
     if down.verdict == "revoked":

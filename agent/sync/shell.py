@@ -301,7 +301,12 @@ class Syncer:
         return await self._reporter.tell(days=self._days_wanted, sparing=short)
 
     async def _build(self, batch: Batch, told: Told, envelope: Envelope) -> Built:
-        query = partial(store.read_outgoing, start=self._held, plain_bytes=batch.plain_bytes)
+        query = partial(
+            store.read_outgoing,
+            start=self._held,
+            plain_bytes=batch.plain_bytes,
+            gives_back=self._extras.gives_back,
+        )
         outgoing = await self._journal.read(query)
         kept_ms = await self._journal.read(store.proof_ms)
         due = self._proving.is_due(kept_ms, self._clock.now_ms(), self._clock.mono_ms())
@@ -331,6 +336,8 @@ class Syncer:
         except Refusal as refusal:
             raise ExchangeError(_not_durable(refusal), "effects of the answer") from refusal
         self._session.answered(built.envelope, answer.down, self._clock.mono_ms())
+        if applied.desk_followed:
+            self._session.end()
         self._remember(answer, applied, told)
         self._remember_proof(answer, asked=built.proves)
         self._feed(
@@ -352,17 +359,18 @@ class Syncer:
         session = built.envelope.session
         if session is None:
             return open_answer(body, built.request, self._enrolment)
-        standing = self._builder.standing
-        return open_short_answer(body, built.request, session, standing, self._enrolment)
+        return open_short_answer(body, built.request, session, built.standing, self._enrolment)
 
     def _remember(self, answer: Answer, applied: Applied, told: Told) -> None:
         down = answer.down
         self._held = applied.held
         self._days_wanted = down.want_days
         restored = applied.fault is faults.DEVICE_RESTORED
+        tried = self._extras.gives_back  # in vain, unless it is wanted from another place now
         self._extras = Extras(
             mending=down.turn if down.stale else None,
             fetch=self._journal.head.seq + 1 if restored else None,
+            gives_back=applied.desk_wanted or (applied.desk_lost and not tried),
             new_box=applied.new_box,
         )
         if applied.given_back:
@@ -394,8 +402,9 @@ class Syncer:
         """Whether something is left that only another exchange brings."""
         days = self._days_wanted and told.days is None
         proof = self._proving.asked and not built.proves
-        came = applied.desk_more or applied.given_back > 0 or applied.branch_more
-        return came or days or proof
+        desk = applied.desk_more or applied.desk_followed or self._extras.gives_back
+        came = applied.given_back > 0 or applied.branch_more
+        return desk or came or days or proof
 
     def _place(self, answer: Answer, applied: Applied) -> int:
         """Return where a disagreement was met: while a common place is sought, that."""

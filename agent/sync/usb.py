@@ -74,7 +74,12 @@ class Carrier:
         """
         start = await self._start(after)
         told = await self._reporter.tell(days=False) if after is None else Told()
-        query = partial(store.read_outgoing, start=start, plain_bytes=BATCH.plain_bytes)
+        query = partial(
+            store.read_outgoing,
+            start=start,
+            plain_bytes=BATCH.plain_bytes,
+            gives_back=after is None,
+        )
         outgoing = await self._journal.read(query)
         box = await self._journal.read(partial(own_box.shown, box=self._box))
         extras = Extras(report=told.report, box=box)

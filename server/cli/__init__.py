@@ -20,6 +20,7 @@ MODULES: Final[Mapping[str, str]] = {
     "verify": "server.cli.checking",
     "rebuild": "server.cli.checking",
     "backup": "server.cli.checking",
+    "restored": "server.cli.restored",
     "offices": "server.cli.offices",
     "devices": "server.cli.devices",
     "import": "server.cli.carrying",

@@ -57,7 +57,7 @@ def approve(context: Context, *, device: str, as_json: bool) -> None:
 
 
 def revoke(context: Context, *, device: str, as_json: bool) -> None:
-    """End a device's right to speak, for good; what it sent stays."""
+    """End a device's right to speak, for good; one that is revoked already is left as it is."""
 
     async def work(ctx: ServerContext) -> devices.Listed:
         async with ctx.store.read() as conn:
@@ -69,7 +69,7 @@ def revoke(context: Context, *, device: str, as_json: bool) -> None:
     if as_json:
         context.speech.print_json({"ok": True, "device": found.device, "office": found.office})
     else:
-        words = {"device": found.device, "office": found.office}
+        words = {"device": found.device, "office": found.office, "name": found.name}
         context.speech.tell(context.speech("devices.revoked", **words))
 
 
@@ -88,8 +88,7 @@ def _revoke(speech: Speech) -> Words:
 
 
 def _devices(speech: Speech) -> WordsGroup:
-    parts = {"list": _list, "approve": _approve, "revoke": _revoke}
-    return group(speech, "devices", parts)
+    return group(speech, "devices", {"list": _list, "approve": _approve, "revoke": _revoke})
 
 
 COMMANDS = {"devices": _devices}

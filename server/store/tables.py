@@ -265,7 +265,7 @@ desk_journal = Table(
     _bytes("desk_id", 16, key=True),
     _bytes("device_id", 32),
     _bytes("writer_key", 32),  # public signing key in force when it was opened
-    _text("state", 8),  # open | closed
+    _text("state", 8),  # open | closed | lost
     _int("head_seq"),
     _bytes("head_hash", 32),
     _int("opened_ms"),

@@ -325,6 +325,31 @@ def test_a_new_device_is_listed_and_approved_by_its_name(tmp_path: Path) -> None
     assert "device-unknown" in unknown.stderr
 
 
+def test_a_revoked_device_is_revoked_for_good(tmp_path: Path) -> None:
+    operator = Operator(tmp_path)
+    assert operator.types("migrate").returncode == 0
+    name = asyncio.run(_enrol_pending(load(operator.config)))
+    done = operator.types("devices", "revoke", name, "--json")
+    assert json.loads(done.stdout) == {"ok": True, "device": name, "office": "H26.107"}
+    assert operator.types("devices", "revoke", name).returncode == 0
+    assert operator.types("devices", "approve", name).returncode == 0
+    assert "revoked" in operator.types("devices", "list").stdout
+
+
+def test_restored_says_what_it_did_and_that_it_was_done(tmp_path: Path) -> None:
+    operator = Operator(tmp_path)
+    assert operator.types("migrate").returncode == 0
+    asyncio.run(_enrol_pending(load(operator.config)))
+    done = json.loads(operator.types("restored", "--json").stdout)
+    assert done == {"ok": True, "offices": 1, "devices": 1, "revoked": 0, "already": None}
+    again = json.loads(operator.types("restored", "--json").stdout)
+    assert (again["offices"], again["already"] is None) == (0, False)
+    assert operator.types("restored").returncode == 0
+    once_more = operator.types("restored", "--again")
+    assert once_more.returncode == 0
+    assert "1" in once_more.stderr
+
+
 async def _enrol_pending(config: Config) -> str:
     async with opened(config) as ctx:
         return device10((await new_device(ctx, automatic=False)).device_id)

@@ -317,7 +317,7 @@ async def test_forgotten_visits_end_two_hours_after_closing(
 
 
 async def test_a_report_needs_a_device(made: Figures, office: Office) -> None:
-    office.journal._identity = None
+    office.journal._enrolled = None
     with pytest.raises(ValueError, match="names a device"):
         await made.collect()
 
