@@ -18,14 +18,16 @@ import structlog
 
 from agent import diary, keys, power, rounds
 from agent.attached import attached
+from agent.blobs.folder import BlobFolder
 from agent.clock import SystemClock
 from agent.config import Config
 from agent.devices.line import Shell
 from agent.devices.manager import DeviceManager
 from agent.devices.reading import Reading
+from agent.documents import Documents
 from agent.enrolled import Line
 from agent.fallen import only_refusal, tell
-from agent.figures import Figures, province_of
+from agent.figures import DISK_RESERVE_BYTES, Figures, province_of
 from agent.intake import Intake
 from agent.journal import Journal, Transaction, backup
 from agent.journal.transaction import get_meta
@@ -174,11 +176,15 @@ class Daemon:
     ) -> None:
         """Serve until `stop` is set."""
         keys_since = await self.journal.read(partial(get_meta, key=KEYS_SINCE))
-        service = Service(self.journal, self.views, self.clock, os.urandom, keys_since)
+        documents = self._documents()
+        await documents.prepare(stale=self.views.stale)
+        service = Service(
+            self.journal, self.views, self.clock, os.urandom, keys_since, documents=documents
+        )
         with contextlib.suppress(Refusal):  # a full disk: the status says so, people work on
             if await power.begin(self.journal, service, self.clock):
                 _log.warning("power lost")
-        parts = self._parts(service)
+        parts = self._parts(service, documents)
         intake = self._intake(service, parts)
         self.manager = DeviceManager(attached(self.config.devices), self._shell(intake))
         ready = asyncio.Event()
@@ -264,9 +270,16 @@ class Daemon:
             for device in self.config.devices
         )
 
-    def _parts(self, service: Service) -> Parts:
+    def _documents(self) -> Documents:
+        config = self.config
+        folder = BlobFolder(config.blobs_dir, DISK_RESERVE_BYTES)
+        own = (config.keys_dir, config.data_dir)
+        return Documents(self.journal, folder, os.urandom, forbidden=own)
+
+    def _parts(self, service: Service, documents: Documents) -> Parts:
         return Parts(
             service=service,
+            documents=documents,
             journal=self.journal,
             board=self.board,
             users=Users(self.journal, os.urandom),

@@ -15,7 +15,9 @@ from uuid import UUID
 import msgspec
 
 from agent import first_answers
+from agent.attaching import Attaching, Files
 from agent.clock import BootTimes, Clock, boot_mark
+from agent.documents import Documents
 from agent.facts import Facts
 from agent.journal import Appended, Journal, Transaction, answered
 from agent.journal.journal import BATCH_JOBS_MAX
@@ -46,6 +48,8 @@ class Service:
         clock: Clock,
         random: Callable[[int], bytes],
         keys_since: str | None = None,
+        *,
+        documents: Documents | None = None,
     ) -> None:
         self._journal = journal
         self._views = views
@@ -54,6 +58,7 @@ class Service:
         self._boot_times = BootTimes(clock)
         self._random = random
         self._keys_since = keys_since
+        self._attaching = Attaching(documents)
         self._stamp = (-1, "")
 
     @property
@@ -77,13 +82,24 @@ class Service:
         `actor` is who is signed in, or the device; without one the command's own counts.
         Raises Refusal with the code of whatever stood in the way; nothing is recorded then.
         """
-        while True:
-            await self._own_events_are_back()
-            try:
-                return await self._journal.write(self._job(submission, actor, self._moment()))
-            except Refusal as refusal:
-                if refusal.code != RECOVERING:
-                    raise
+        files = await self._attaching.capture(submission, actor)
+        return await self.submit_with(submission, files, actor)
+
+    async def submit_with(
+        self, submission: Submission, files: Files, actor: str | None = None
+    ) -> Result:
+        """Submit a command whose files were captured; they are kept only if it is recorded."""
+        try:
+            while True:
+                await self._own_events_are_back()
+                try:
+                    job = self._job(submission, actor, self._moment(), files)
+                    return await self._journal.write(job)
+                except Refusal as refusal:
+                    if refusal.code != RECOVERING:
+                        raise
+        finally:
+            await self._attaching.settle(files)
 
     async def submit_line(self, line: bytes, actor: str | None, key: str | None = None) -> Result:
         """Parse and submit one command as JSON; `key` counts when the command has none."""
@@ -119,12 +135,17 @@ class Service:
     ) -> list[Result | Refusal]:
         today, moment = self.today, self._moment()
         parsed: list[Submission | Refusal] = [_parse(line, today) for line, _ in items]
+        actors = [actor for _, actor in items]
+        parsed, files = await self._attaching.capture_each(parsed, actors)
         jobs = [
-            self._job(submission, actor, moment)
-            for submission, (_, actor) in zip(parsed, items, strict=True)
+            self._job(submission, actor, moment, files)
+            for submission, actor in zip(parsed, actors, strict=True)
             if isinstance(submission, Submission)
         ]
-        outcomes = iter(await self._write_many(jobs))
+        try:
+            outcomes = iter(await self._write_many(jobs))
+        finally:
+            await self._attaching.settle(files)
         return [
             submission if isinstance(submission, Refusal) else _answer(next(outcomes))
             for submission in parsed
@@ -158,13 +179,22 @@ class Service:
         return Moment(self._clock.now_ms(), self._clock.state())
 
     def _job(
-        self, submission: Submission, actor: str | None, moment: Moment
+        self,
+        submission: Submission,
+        actor: str | None,
+        moment: Moment,
+        files: Files,
     ) -> Callable[[Transaction], Result]:
         who = actor or submission.actor or UNNAMED
-        return partial(self._record, submission=submission, actor=who, moment=moment)
+        return partial(self._record, submission=submission, actor=who, moment=moment, files=files)
 
     def _record(
-        self, transaction: Transaction, submission: Submission, actor: str, moment: Moment
+        self,
+        transaction: Transaction,
+        submission: Submission,
+        actor: str,
+        moment: Moment,
+        files: Files,
     ) -> Result:
         if self._views.stale:
             raise Refusal("views-stale")
@@ -174,7 +204,7 @@ class Service:
             known = answered.find(transaction.conn, place)
             if known is not None:
                 return self._dated(first_answers.given(transaction.conn, known))
-        decision = decide(submission.command, self._facts.at(transaction), moment)
+        decision = decide(submission.command, self._facts.at(transaction, files), moment)
         first = self._append(transaction, decision, actor, moment)
         result = _result(decision, first)
         if place is not None:

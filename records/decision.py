@@ -8,6 +8,7 @@ from msgspec import Struct
 from records.calendar import Calendar
 from records.catalogue import Procedure
 from records.codes import BookRef
+from records.documents import Captured
 from records.dossier import Dossier
 from records.leases import LeaseWarning, NumberOffer
 from records.values import SubjectRef
@@ -83,6 +84,13 @@ class Facts(Protocol):
 
     def dossier(self, ref: str) -> FoundDossier | None:
         """Find a dossier by id, code or `year/volume/number`."""
+        ...
+
+    def captured(self, path: str) -> Captured | None:
+        """Return the file that was captured from there just now, or None.
+
+        The same file captured before is known by what is in it: then the older blob is meant.
+        """
         ...
 
     def open_dossier_of(self, id_number: str, procedure_code: str) -> str | None:

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from records import corrections
 from records.codes import parse_book_ref
 from records.desk_events import DossierAssigned, DossierProgressed, NumbersMapped, State
+from records.documents import Attachment, with_attached
 from records.due import is_overdue, lateness
 from records.moment import local, to_ms
 from records.office_events import (
@@ -53,6 +54,7 @@ ALLOWED: Mapping[str, frozenset[State]] = MappingProxyType(
         "dossier.change_return": ANY - {"returned"},
         "dossier.pay": ANY,
         "dossier.correct": ANY,
+        "document.attach": ANY,
         "dossier.return": ENDED,
     }
 )
@@ -73,6 +75,7 @@ EVENT_OF: Mapping[str, str] = MappingProxyType(
         "dossier.change_return": "dossier.return_changed",
         "dossier.pay": "dossier.paid",
         "dossier.correct": "dossier.corrected",
+        "document.attach": "document.attached",
         "dossier.return": "dossier.returned",
     }
 )
@@ -109,6 +112,7 @@ class Dossier(Struct, frozen=True, kw_only=True, omit_defaults=True):
     applicant: Applicant
     proxy: Proxy | None = None
     documents: tuple[Document, ...] = ()
+    attached: tuple[Attachment, ...] = ()
     sets: int = 1
     summary: str | None = None
     note: str | None = None
@@ -274,12 +278,7 @@ def _ended(outcome: Outcome) -> Step:
 def _end(dossier: Dossier, outcome: Outcome, at_ms: int) -> Dossier:
     immediate = outcome == "resolved" and dossier.state == "received"
     return replace(
-        dossier,
-        state=outcome,
-        before=None,
-        outcome=outcome,
-        ended_at_ms=at_ms,
-        immediate=immediate,
+        dossier, state=outcome, before=None, outcome=outcome, ended_at_ms=at_ms, immediate=immediate
     )
 
 
@@ -386,6 +385,9 @@ _GUARDED: Mapping[str, Step] = {
     "dossier.pay": _paid,
     "dossier.correct": _corrected,
     "dossier.return": _returned,
+    "document.attach": lambda dossier, body, _at_ms: replace(
+        dossier, attached=with_attached(dossier.attached, body)
+    ),
 }
 
 _STEPS: Mapping[str, Step] = MappingProxyType(

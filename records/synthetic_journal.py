@@ -20,6 +20,7 @@ from records.codes import BookRef
 from records.command_types import Command as TypedCommand
 from records.decide import decide
 from records.decision import FoundDossier, FoundVisit, NewEvent
+from records.documents import Captured
 from records.leases import LeaseWarning, NumberOffer
 from records.moment import Moment, to_ms
 from records.office_events import VisitCheckedIn
@@ -105,6 +106,10 @@ class Memory:
     def dossier(self, ref: str) -> FoundDossier | None:
         """Find a dossier by its place in the register."""
         return self._dossiers.get(ref)
+
+    def captured(self, path: str) -> Captured | None:  # noqa: ARG002
+        """Made-up offices scan nothing."""
+        return None
 
     def open_dossier_of(self, id_number: str, procedure_code: str) -> str | None:
         """Return nothing: nobody comes twice for the same."""

@@ -83,6 +83,7 @@ def _item(row: Any, known: Mapping[str, Procedure], now_ms: int) -> OfficeDossie
         procedure=known.get(dossier.procedure_code),
         mark=DeliveryMark("delivered", row.received_ms),
         now_ms=now_ms,
+        arrived=lambda _id: False,
         reveal=True,
     )
     office_id = str(UUID(bytes=row.office_id))

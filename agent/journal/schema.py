@@ -106,6 +106,13 @@ STEPS: Final[Sequence[Sequence[str]]] = (
              last_seq INTEGER NOT NULL
            ) STRICT, WITHOUT ROWID""",
     ),
+    (
+        # Blobs the province said it holds whole; no event tells it.
+        """CREATE TABLE arrived(
+             blob BLOB PRIMARY KEY,
+             at_ms INTEGER NOT NULL
+           ) STRICT, WITHOUT ROWID""",
+    ),
 )
 
 VERSION: Final = len(STEPS)

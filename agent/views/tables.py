@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-VERSION: Final = 3
+VERSION: Final = 4
 
 TABLES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -57,6 +57,12 @@ TABLES: Final[Mapping[str, str]] = MappingProxyType(
             pos INTEGER PRIMARY KEY,
             code TEXT NOT NULL, detail TEXT NOT NULL, by_pos INTEGER NOT NULL
           ) STRICT""",
+        # id: of a blob; pos: of the first event that tells of it; bytes: of the blob; waiting: the
+        # province is not known to hold it; file: first 8 bytes of the file's SHA-256.
+        "document": """CREATE TABLE document(
+            id BLOB PRIMARY KEY, pos INTEGER NOT NULL, bytes INTEGER NOT NULL,
+            urgent INTEGER NOT NULL, waiting INTEGER NOT NULL, file BLOB NOT NULL
+          ) STRICT, WITHOUT ROWID""",
         # pos: of an event that clashed with where its dossier was.
         "conflict": "CREATE TABLE conflict(pos INTEGER PRIMARY KEY) STRICT",
         "day_count": """CREATE TABLE day_count(
@@ -81,6 +87,8 @@ INDEXES: Final[Mapping[str, str]] = MappingProxyType(
         "dossier_book": "dossier(year, volume, number) WHERE number IS NOT NULL",
         "dossier_due": f"dossier(due_s) WHERE due_s IS NOT NULL AND state <= {OPEN_STATES}",
         "dossier_person": f"dossier(person) WHERE person IS NOT NULL AND state <= {OPEN_STATES}",
+        "document_waiting": "document(urgent, bytes) WHERE waiting = 1",
+        "document_file": "document(file)",
         "visit_day": "visit(day)",
         "visit_person": "visit(person, no) WHERE person IS NOT NULL",
         "visit_inside": "visit(day, room) WHERE end_pos IS NULL",
