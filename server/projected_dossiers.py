@@ -21,7 +21,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _dossier = msgspec.msgpack.Decoder(Dossier)
 _history = msgspec.msgpack.Decoder(History)
 
-KINDS: Final = ("dossier.", "postal.marked")
+KINDS: Final = ("dossier.", "document.", "postal.marked")
 DECLINED: Final = "dossier.declined"
 
 
