@@ -154,11 +154,18 @@ class Daemon:
         self.config, self.key, self.clock = config, key, clock
         self.views, self.journal, self.notifier = views, journal, notifier
         self.agent = version("commune")
+        self.folder = BlobFolder(config.blobs_dir, DISK_RESERVE_BYTES)
         self.problems: Subscribers[ProblemItem] = Subscribers()
         self.noticed = Noticed(clock.now_ms, clock.mono_ms, self._tell_problem)
         self.board = StatusBoard(self._first_status(), self._live)
         self.line = Line(
-            config, journal, clock, self.board, noticed=self.noticed, fresh_bytes=os.urandom
+            config,
+            journal,
+            clock,
+            self.board,
+            noticed=self.noticed,
+            folder=self.folder,
+            fresh_bytes=os.urandom,
         )
         self.figures = Figures(
             config=config,
@@ -272,9 +279,8 @@ class Daemon:
 
     def _documents(self) -> Documents:
         config = self.config
-        folder = BlobFolder(config.blobs_dir, DISK_RESERVE_BYTES)
         own = (config.keys_dir, config.data_dir)
-        return Documents(self.journal, folder, os.urandom, forbidden=own)
+        return Documents(self.journal, self.folder, os.urandom, forbidden=own)
 
     def _parts(self, service: Service, documents: Documents) -> Parts:
         return Parts(

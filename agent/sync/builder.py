@@ -22,7 +22,7 @@ from wire.block import EventsBlock, Gone, pack
 from wire.codec import CODECS, D1_CODEC, compress
 from wire.keys import SealingPublicKey
 from wire.limits import EVENTS_PACKED_BYTES_MAX
-from wire.plaintext import Fetch, Up
+from wire.plaintext import BlobState, Fetch, Up
 from wire.problems import Malformed
 from wire.short_plaintext import Standing, encode_short_up
 from wire.statements import HeadStatement
@@ -48,6 +48,7 @@ class Extras:
     fetch: int | None = None
     report: bytes | None = None
     days: bytes | None = None
+    blobs: tuple[BlobState, ...] = ()
 
     @property
     def full(self) -> bool:
@@ -65,6 +66,8 @@ class Built:
     last_seq: int
     """The last event in it; that before the first when there is none."""
     envelope: Envelope
+    named: tuple[BlobState, ...] = ()
+    """Blobs it asks about."""
 
 
 class Builder:
@@ -100,6 +103,7 @@ class Builder:
             report=_packed_report(extras.report),
             days=extras.days,
             fetch=self._wanted(extras.fetch),
+            blobs=extras.blobs,
         )
         if envelope.session is not None:
             text, device_id = encode_short_up(up), self._enrolment.identity.device_id

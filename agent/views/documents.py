@@ -52,6 +52,8 @@ def add(connection: Connection, read: ReadEvent, body: DocumentAttached, *, urge
 
 def find(connection: Connection, blob_id: str) -> DocumentAttached | None:
     """Return what opens a document; None when there is no such one, or its event is forgotten."""
+    if not _is_there(connection):
+        return None
     key = _id(blob_id)
     row = connection.execute("SELECT pos FROM document WHERE id = ?", (key,)).fetchone()
     return None if row is None else _body(connection, row[0])
@@ -59,12 +61,16 @@ def find(connection: Connection, blob_id: str) -> DocumentAttached | None:
 
 def is_known(connection: Connection, blob_id: str) -> bool:
     """Tell whether an event tells of a blob."""
+    if not _is_there(connection):
+        return False
     row = connection.execute("SELECT 1 FROM document WHERE id = ?", (_id(blob_id),)).fetchone()
     return row is not None
 
 
 def same_file(connection: Connection, sha256: str, size: int) -> DocumentAttached | None:
     """Return a document that holds the same file, None when there is none."""
+    if not _is_there(connection):
+        return None
     rows = connection.execute(
         "SELECT pos FROM document WHERE file = ?", (bytes.fromhex(sha256)[:8],)
     )
@@ -78,17 +84,19 @@ def is_arrived(connection: Connection, blob_id: str) -> bool:
     return row is not None
 
 
-def waiting(connection: Connection, limit: int) -> list[WaitingBlob]:
+def waiting(connection: Connection, limit: int, *, delivered: bool = True) -> list[WaitingBlob]:
     """Return blobs the province is not known to hold: urgent ones first, then the smallest.
 
-    Only those whose event is delivered: the province asks for nothing it has not heard of.
+    `delivered`: only those whose event is; the province takes nothing it has not heard of.
     """
+    if not _is_there(connection):
+        return []
     rows = connection.execute(
         "SELECT d.id, d.bytes, d.urgent FROM document d JOIN event e ON e.pos = d.pos"
-        " WHERE d.waiting = 1 AND e.seq <="
-        " (SELECT coalesce(max(seq), 0) FROM delivered v WHERE v.journal = e.journal)"
+        " WHERE d.waiting = 1 AND (NOT ? OR e.seq <="
+        " (SELECT coalesce(max(seq), 0) FROM delivered v WHERE v.journal = e.journal))"
         " ORDER BY d.urgent DESC, d.bytes, d.pos LIMIT ?",
-        (limit,),
+        (delivered, limit),
     )
     return [WaitingBlob(blob_id, size, bool(urgent)) for blob_id, size, urgent in rows]
 
@@ -106,6 +114,8 @@ def backlog(connection: Connection, now_ms: int) -> BlobBacklog:
 
 def count_waiting(connection: Connection) -> int:
     """Return how many blobs the province is not known to hold."""
+    if not _is_there(connection):
+        return 0
     row = connection.execute("SELECT count(*) FROM document WHERE waiting = 1").fetchone()
     return int(row[0])
 
@@ -113,13 +123,21 @@ def count_waiting(connection: Connection) -> int:
 def set_arrived(connection: Connection, blob_id: bytes, at_ms: int) -> None:
     """Note that the province holds a blob whole."""
     connection.execute("INSERT OR IGNORE INTO arrived VALUES (?, ?)", (blob_id, at_ms))
-    connection.execute("UPDATE document SET waiting = 0 WHERE id = ?", (blob_id,))
+    if _is_there(connection):
+        connection.execute("UPDATE document SET waiting = 0 WHERE id = ?", (blob_id,))
 
 
 def set_wanted(connection: Connection, blob_id: bytes) -> None:
     """Note that the province lacks a blob, whatever it said before."""
     connection.execute("DELETE FROM arrived WHERE blob = ?", (blob_id,))
-    connection.execute("UPDATE document SET waiting = 1 WHERE id = ?", (blob_id,))
+    if _is_there(connection):
+        connection.execute("UPDATE document SET waiting = 1 WHERE id = ?", (blob_id,))
+
+
+def _is_there(connection: Connection) -> bool:
+    """Whether the view is: the tables of an older version have no documents until a rebuild."""
+    query = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'document'"
+    return connection.execute(query).fetchone() is not None
 
 
 def _id(text: str) -> bytes:

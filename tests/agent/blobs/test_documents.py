@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from agent.journal import Transaction
+from agent.views import documents
 from agent.views.rebuild import rebuild
 from tests.agent.blobs.conftest import PDF, Scans, opened
 from tests.agent.world import as_json
@@ -114,7 +116,8 @@ async def test_in_a_stream_each_file_answers_for_itself(scans: Scans) -> None:
         command = {"type": "document.attach", "dossier": "2026/1/1", "name": name}
         return as_json(command | {"path": str(scans.files / path)}), None
 
-    items = [line("scan.pdf", "A"), line("none.pdf", "B"), line("scan.pdf", "C"), (b"{", None)]
+    (scans.files / "again.pdf").write_bytes(PDF)
+    items = [line("scan.pdf", "A"), line("none.pdf", "B"), line("again.pdf", "C"), (b"{", None)]
     answers = await scans.service.submit_many(items)
     codes = [answer.code if isinstance(answer, Refusal) else "" for answer in answers]
     assert codes[1::2] == ["document-unreadable", "not-json"]
@@ -193,6 +196,27 @@ async def test_a_rebuild_knows_the_same_documents(scans: Scans) -> None:
     await rebuild(scans.journal, scans.views, lambda _: None)
     assert await scans.journal.read(lambda conn: conn.execute(query).fetchall()) == before
     assert before[0][2:5] == (sealed_bytes(len(PDF)), 0, 1)
+
+
+async def test_views_of_an_older_version_know_no_document_yet(scans: Scans) -> None:
+    await scans.attach(scans.files / "scan.pdf")
+    (shown,) = await scans.shown()
+    blob_id = str(shown.id)
+
+    def older(transaction: Transaction) -> None:
+        transaction.conn.execute("DROP TABLE document")
+        documents.set_wanted(transaction.conn, bytes(32))
+        documents.set_arrived(transaction.conn, bytes(32), 1)
+
+    await scans.journal.write(older)
+    assert await scans.documents.waiting() == 0
+    assert await scans.journal.read(lambda conn: documents.waiting(conn, 9)) == []
+    assert not await scans.journal.read(lambda conn: documents.is_known(conn, blob_id))
+    assert await scans.journal.read(lambda conn: documents.same_file(conn, "5a", 1)) is None
+    with pytest.raises(Refusal):
+        await scans.documents.open(blob_id)
+    await rebuild(scans.journal, scans.views, lambda _: None)
+    assert await scans.read_back(blob_id) == PDF
 
 
 PROGRAM = """
