@@ -114,7 +114,7 @@ async def _create(request: AnyRequest) -> Answer:
     standing = Standing(0, size)
     if request.headers.get("content-type") == BODY_TYPE:
         standing = await uploads.add(key, 0, _body(request), checksum)
-    where = {"Location": f"{_context(request).config.public_url}{PLACE}/{key[1].hex()}"}
+    where = {"Location": f"{PLACE}/{key[1].hex()}"}  # relative: no proxy can make it wrong
     return Response(b"", status_code=201, headers=where | _headers(request, standing))
 
 
