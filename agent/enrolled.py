@@ -15,6 +15,9 @@ from typing import Final
 import structlog
 
 from agent import keys
+from agent.blobs.folder import BlobFolder
+from agent.blobs.tus import TusClient
+from agent.blobs.uploader import Uploader
 from agent.clock import Clock
 from agent.config import Config
 from agent.figures import Figures
@@ -24,6 +27,7 @@ from agent.machine import box_of
 from agent.noticed import Noticed
 from agent.status import StatusBoard
 from agent.sync import faults
+from agent.sync.blobs import Uploads
 from agent.sync.builder import Builder
 from agent.sync.first import adopt_first_answer
 from agent.sync.http import HttpTransport
@@ -68,10 +72,13 @@ class Line:
         board: StatusBoard,
         *,
         noticed: Noticed,
+        folder: BlobFolder,
         fresh_bytes: Callable[[int], bytes],
     ) -> None:
         self._config, self._journal, self._fresh_bytes = config, journal, fresh_bytes
         self._clock, self._board, self._noticed = clock, board, noticed
+        self._folder = folder
+        self._uploads = Uploads()
         self._syncer: Syncer | None = None
         self._carrier: Carrier | None = None
 
@@ -115,6 +122,11 @@ class Line:
             await self._journal.enrol(enrolment.identity)
         await self._take_first_answer(enrolment)
         self._board.update(line="offline", line_since=local(self._clock.now_ms()).isoformat())
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep_uploading(), name="uploads")
+            await self._keep_syncing(enrolment, figures)
+
+    async def _keep_syncing(self, enrolment: Enrolment, figures: Figures) -> None:
         attempt = 0
         while True:
             attempt += 1
@@ -124,9 +136,30 @@ class Line:
                 self._noticed.add(SUCCEEDED, "journal-succeeded", "act")
                 attempt = 0
                 continue
-            wait_s = min(RESTART_S_MIN * 2 ** (attempt - 1), RESTART_S_MAX)
             self._show(Show(faults.SYNC_FAILED.line, faults.SYNC_FAILED))
-            await asyncio.sleep(wait_s)
+            await asyncio.sleep(_restart_s(attempt))
+
+    async def _keep_uploading(self) -> None:
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                await self._uploader().run()
+            except Exception:  # noqa: BLE001 - whatever it is, events go on
+                _log.exception("uploads fell")
+            await asyncio.sleep(_restart_s(attempt))
+
+    def _uploader(self) -> Uploader:
+        return Uploader(
+            self._journal,
+            self._folder,
+            TusClient(self._config.province.url, tls_of(self._config, self._clock)),
+            self._uploads,
+            is_well=lambda: self._board.snapshot().line == "online",
+            line_news=lambda: self._board.line_news,
+            goodput_bytes_s=self.goodput_bytes_s,
+            random=Random(),  # noqa: S311 - jitter
+        )
 
     async def _sync_until_it_falls(self, enrolment: Enrolment, figures: Figures) -> bool:
         """Return true when it ended because another journal follows the one it kept."""
@@ -166,6 +199,7 @@ class Line:
             reporter=OfficeReporter(figures.collect, self._clock.mono_ms),
             delays=Delays(random, poll_s=self._config.sync.poll_s),
             pacing=Pacing(aim_ms=self._config.sync.exchange_s * 1000),
+            uploads=self._uploads,
         )
 
     async def _take_first_answer(self, enrolment: Enrolment) -> None:
@@ -216,6 +250,10 @@ def tls_of(config: Config, clock: Clock) -> ssl.SSLContext:
     A clock that cannot be right judges no dates of certificates.
     """
     return client_context(config.province.ca_file, lambda: clock.state() != "suspect")
+
+
+def _restart_s(attempt: int) -> float:
+    return min(RESTART_S_MIN * (1 << min(attempt - 1, 16)), RESTART_S_MAX)
 
 
 def _read_or_none(file: Path) -> bytes | None:

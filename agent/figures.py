@@ -22,7 +22,7 @@ from agent.journal.transaction import get_meta
 from agent.reserve import Reserve, reserve_bytes
 from agent.status import OrderShown, TodayCounts
 from agent.sync.report import Collected
-from agent.views import counts, numbers, standing, tally
+from agent.views import counts, documents, numbers, standing, tally
 from agent.views.projector import Views
 from records.catalogue import Procedure
 from records.desk_events import OfficeProfile, OfficeRecoded, PolicySet
@@ -60,6 +60,7 @@ class Reading(Struct, frozen=True, kw_only=True):
     head_seq: int
     delivered_seq: int
     backlog: Backlog
+    blobs: BlobBacklog
     exchange: ExchangeReport
     numbers: NumbersReport
     backup_age_s: int | None
@@ -142,7 +143,7 @@ class Figures:
             head_seq=reading.head_seq,
             delivered_seq=reading.delivered_seq,
             backlog=reading.backlog,
-            blobs=BlobBacklog(),
+            blobs=reading.blobs,
             exchange=self.exchange(reading),
             clock=self.clock(reading),
             disk=disk_report(self._config.database),
@@ -179,6 +180,7 @@ def read(
         head_seq=head_seq,
         delivered_seq=delivered_seq,
         backlog=backlog,
+        blobs=BlobBacklog() if stale else documents.backlog(connection, now_ms),
         exchange=exchange_report(connection, now_ms),
         numbers=NumbersReport() if stale else numbers.report(connection, journal, today),
         backup_age_s=_backup_age_s(connection, now_ms),

@@ -18,11 +18,13 @@ import structlog
 
 from agent import diary, keys, mounts, power, rounds
 from agent.attached import attached
+from agent.blobs.folder import BlobFolder
 from agent.clock import SystemClock
 from agent.config import Config
 from agent.devices.line import Shell
 from agent.devices.manager import DeviceManager
 from agent.devices.reading import Reading
+from agent.documents import Documents
 from agent.enrolled import Line
 from agent.fallen import only_refusal, tell
 from agent.figures import Figures, province_of
@@ -34,7 +36,7 @@ from agent.locks import DataLock
 from agent.memory import give_back, settle
 from agent.noticed import Noticed
 from agent.notify import Notifier
-from agent.reserve import Reserve
+from agent.reserve import DOCUMENTS_LEAVE_BYTES, Reserve
 from agent.service import KEYS_SINCE, Service
 from agent.status import Live, Status, StatusBoard
 from agent.sticks import Sticks
@@ -157,11 +159,18 @@ class Daemon:
         self.config, self.key, self.clock = config, key, clock
         self.views, self.journal, self.notifier = views, journal, notifier
         self.agent = version("commune")
+        self.folder = BlobFolder(config.blobs_dir, DOCUMENTS_LEAVE_BYTES)
         self.problems: Subscribers[ProblemItem] = Subscribers()
         self.noticed = Noticed(clock.now_ms, clock.mono_ms, self._tell_problem)
         self.board = StatusBoard(self._first_status(), self._live)
         self.line = Line(
-            config, journal, clock, self.board, noticed=self.noticed, fresh_bytes=os.urandom
+            config,
+            journal,
+            clock,
+            self.board,
+            noticed=self.noticed,
+            folder=self.folder,
+            fresh_bytes=os.urandom,
         )
         self.figures = Figures(
             config=config,
@@ -179,13 +188,21 @@ class Daemon:
     ) -> None:
         """Serve until `stop` is set."""
         keys_since = await self.journal.read(partial(get_meta, key=KEYS_SINCE))
+        documents = self._documents()
+        await documents.prepare(stale=self.views.stale)
         service = Service(
-            self.journal, self.views, self.clock, os.urandom, keys_since, believe=self.clock.confirm
+            self.journal,
+            self.views,
+            self.clock,
+            os.urandom,
+            keys_since,
+            believe=self.clock.confirm,
+            documents=documents,
         )
         with contextlib.suppress(Refusal):  # a full disk: the status says so, people work on
             if await power.begin(self.journal, service, self.clock):
                 _log.warning("power lost")
-        parts = self._parts(service)
+        parts = self._parts(service, documents)
         intake = self._intake(service, parts)
         self.manager = DeviceManager(attached(self.config.devices), self._shell(intake))
         ready = asyncio.Event()
@@ -284,9 +301,15 @@ class Daemon:
             for device in self.config.devices
         )
 
-    def _parts(self, service: Service) -> Parts:
+    def _documents(self) -> Documents:
+        config = self.config
+        own = (config.keys_dir, config.data_dir)
+        return Documents(self.journal, self.folder, os.urandom, forbidden=own)
+
+    def _parts(self, service: Service, documents: Documents) -> Parts:
         return Parts(
             service=service,
+            documents=documents,
             journal=self.journal,
             board=self.board,
             users=Users(self.journal, os.urandom),

@@ -16,6 +16,8 @@ from typing import Final
 NAME: Final = "reserve"
 BYTES_MAX: Final = 32 << 20
 """Some 30,000 check-ins: weeks of an office's visitors."""
+DOCUMENTS_LEAVE_BYTES: Final = 4 * BYTES_MAX
+"""No scan is taken in that would leave less: records go before."""
 PART_OF_DISK: Final = 16
 """On a small disk the reserve is no more than this part of it."""
 

@@ -77,6 +77,7 @@ async def refresh(board: StatusBoard, figures: Figures, journal: Journal) -> Rea
     board.update(
         generated_at=figures.now(),
         backlog_oldest_age_s=reading.backlog.oldest_age_s,
+        blobs=reading.blobs,
         exchange=figures.exchange(reading),
         clock=figures.clock(reading),
         disk=disk_report(journal.path),

@@ -15,7 +15,9 @@ from uuid import UUID
 import msgspec
 
 from agent import confirmed, first_answers
+from agent.attaching import Attaching, Files
 from agent.clock import BootTimes, Clock, boot_mark
+from agent.documents import Documents
 from agent.facts import Facts
 from agent.journal import Appended, Journal, Transaction, answered, succession
 from agent.journal.journal import BATCH_JOBS_MAX
@@ -52,6 +54,7 @@ class Service:
         keys_since: str | None = None,
         *,
         believe: Callable[[], None] = lambda: None,
+        documents: Documents | None = None,
     ) -> None:
         """`believe()`: the wall clock is right now, a person says so."""
         self._journal = journal
@@ -62,6 +65,7 @@ class Service:
         self._random = random
         self._keys_since = keys_since
         self._believe = believe
+        self._attaching = Attaching(documents)
         self._stamp = (-1, "")
 
     @property
@@ -85,17 +89,28 @@ class Service:
         `actor` is who is signed in, or the device; without one the command's own counts.
         Raises Refusal with the code of whatever stood in the way; nothing is recorded then.
         """
-        while True:
-            await self._own_events_are_back()
-            try:
-                done = await self._journal.write(self._job(submission, actor, self._moment()))
-            except Refusal as refusal:
-                if refusal.code != RECOVERING:
-                    raise
-                continue
-            if isinstance(submission.command, ConfirmClock):
-                self._believe()  # once somebody's word for the clock is durable
-            return done
+        files = await self._attaching.capture(submission, actor)
+        return await self.submit_with(submission, files, actor)
+
+    async def submit_with(
+        self, submission: Submission, files: Files, actor: str | None = None
+    ) -> Result:
+        """Submit a command whose files were captured; they are kept only if it is recorded."""
+        try:
+            while True:
+                await self._own_events_are_back()
+                try:
+                    job = self._job(submission, actor, self._moment(), files)
+                    done = await self._journal.write(job)
+                except Refusal as refusal:
+                    if refusal.code != RECOVERING:
+                        raise
+                    continue
+                if isinstance(submission.command, ConfirmClock):
+                    self._believe()  # once somebody's word for the clock is durable
+                return done
+        finally:
+            await self._attaching.settle(files)
 
     async def submit_line(self, line: bytes, actor: str | None, key: str | None = None) -> Result:
         """Parse and submit one command as JSON; `key` counts when the command has none."""
@@ -131,12 +146,17 @@ class Service:
     ) -> list[Result | Refusal]:
         today, moment = self.today, self._moment()
         parsed: list[Submission | Refusal] = [_parse(line, today) for line, _ in items]
+        actors = [actor for _, actor in items]
+        parsed, files = await self._attaching.capture_each(parsed, actors)
         jobs = [
-            self._job(submission, actor, moment)
-            for submission, (_, actor) in zip(parsed, items, strict=True)
+            self._job(submission, actor, moment, files)
+            for submission, actor in zip(parsed, actors, strict=True)
             if isinstance(submission, Submission)
         ]
-        answers = await self._write_many(jobs)
+        try:
+            answers = await self._write_many(jobs)
+        finally:
+            await self._attaching.settle(files)
         taken = (one for one in parsed if isinstance(one, Submission))
         for submission, outcome in zip(taken, answers, strict=True):
             if isinstance(submission.command, ConfirmClock) and isinstance(outcome, Result):
@@ -177,7 +197,11 @@ class Service:
         return Moment(self._clock.now_ms(), self._clock.state())
 
     def _job(
-        self, submission: Submission, actor: str | None, moment: Moment
+        self,
+        submission: Submission,
+        actor: str | None,
+        moment: Moment,
+        files: Files,
     ) -> Callable[[Transaction], Result]:
         who = actor or submission.actor or UNNAMED
         return partial(
@@ -185,6 +209,7 @@ class Service:
             submission=submission,
             actor=who,
             moment=moment,
+            files=files,
             signed_in=actor is not None,
         )
 
@@ -194,6 +219,7 @@ class Service:
         submission: Submission,
         actor: str,
         moment: Moment,
+        files: Files,
         *,
         signed_in: bool,
     ) -> Result:
@@ -211,7 +237,7 @@ class Service:
         if moment.clock_state != "trusted":
             fresh = confirmed.is_fresh_boot(transaction.conn, self._clock)
             moment = msgspec.structs.replace(moment, fresh_boot=fresh)
-        decision = decide(submission.command, self._facts.at(transaction), moment)
+        decision = decide(submission.command, self._facts.at(transaction, files), moment)
         first = self._append(transaction, decision, actor, moment)
         if isinstance(submission.command, ConfirmClock):
             confirmed.note(transaction, self._clock)

@@ -273,6 +273,14 @@ class CorrectDossier(CommandBase, frozen=True, kw_only=True, tag="dossier.correc
     reason: LongText
 
 
+class AttachDocument(CommandBase, frozen=True, kw_only=True, tag="document.attach"):
+    """Attach a document: `path` of a file on the office's machine; on the web it is uploaded."""
+
+    dossier: Ref
+    name: Line
+    path: Annotated[str, Meta(min_length=1, max_length=limits.PATH_CHARS_MAX)]
+
+
 class CheckIn(CommandBase, frozen=True, kw_only=True, tag="visit.check_in"):
     """Somebody comes in."""
 
@@ -321,6 +329,7 @@ DossierCommand = (
     | PayFee
     | ReturnDossier
     | CorrectDossier
+    | AttachDocument
 )
 """Commands about a dossier that is there."""
 
@@ -349,6 +358,7 @@ CommandType = Literal[
     "dossier.pay",
     "dossier.return",
     "dossier.correct",
+    "document.attach",
     "visit.check_in",
     "visit.check_out",
     "conflict.resolve",

@@ -164,6 +164,22 @@ class DossierCorrected(Struct, frozen=True, kw_only=True, omit_defaults=True):
     fees_due_vnd: int | None = None
 
 
+class DocumentAttached(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A document was encrypted and kept (docs/protocol.md section 7).
+
+    `blob_id`: SHA-256 of the encrypted bytes, `sha256`: of the file, both in hex; `key`: the 32
+    bytes that open it, base64url without padding; `bytes`: size of the file.
+    """
+
+    name: str
+    blob_id: str
+    key: str
+    bytes: int
+    sha256: str
+    media_type: str
+    pages: int | None = None
+
+
 class PostalMarked(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The post says what became of an item on its way."""
 
@@ -274,6 +290,7 @@ OFFICE_BODIES: Mapping[str, type[Struct]] = MappingProxyType(
         "dossier.paid": FeePaid,
         "dossier.returned": DossierReturned,
         "dossier.corrected": DossierCorrected,
+        "document.attached": DocumentAttached,
         "postal.marked": PostalMarked,
         "visit.checked_in": VisitCheckedIn,
         "visit.checked_out": VisitCheckedOut,

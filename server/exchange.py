@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
+from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server import (
@@ -34,6 +35,7 @@ from server import (
     reporting,
     sessions,
 )
+from server.blobs import grants, marks
 from server.context import ServerContext
 from server.desk import Desk, Part
 from server.devices import Device
@@ -341,6 +343,7 @@ async def _compose(
         problems=_problems(this, contact),
         next_after=_next_after(this, contact, want_days=want_days),
     )
+    down = await _ask_for_blobs(this, contact, down)
     proof = Receipt(
         device_id=device.device_id,
         journal=up.journal,
@@ -359,6 +362,18 @@ async def _compose(
         past=await past.fetch(this.conn, device, up.fetch) if up.fetch else None,
         budget=up.budget,
     )
+
+
+async def _ask_for_blobs(this: _Exchange, contact: Contact, down: Down) -> Down:
+    """Say which of the blobs a device names are not here, and let it send them."""
+    ctx, device = this.ctx, this.device
+    if not this.turn.current or contact.verdict != "ok" or device.state != "active":
+        return replace(down, wanted=tuple(state.id for state in this.request.up.blobs))
+    wanted = await marks.wanted(this.conn, device, this.request.up)
+    if not wanted:
+        return down
+    grant = grants.issue(ctx.keys.turn, device.device_id, device.office_id, this.now_ms)
+    return replace(down, wanted=wanted, grant=grant)
 
 
 def _problems(this: _Exchange, contact: Contact) -> tuple[Problem, ...]:

@@ -24,6 +24,7 @@ MODULES: Final = {
     "rebuild": "agent.cli.journal_file",
     "backup": "agent.cli.journal_file",
     "restore": "agent.cli.journal_file",
+    "salvage": "agent.cli.salvage",
     "report": "agent.cli.report",
     "devices": "agent.cli.devices",
     "user": "agent.cli.users",

@@ -3,7 +3,7 @@
 from agent.journal.database import Connection
 from agent.journal.identity import Identity
 from agent.journal.schema import Side
-from agent.journal.transaction import Marks
+from agent.journal.transaction import SALVAGED_UNTIL, Marks, get_meta
 from wire.chain import Head
 from wire.problems import Refusal
 
@@ -44,6 +44,7 @@ def read_marks(conn: Connection) -> Marks:
         journal=office[5],
         desk_id=desk[5],
         desk_writer=desk[4],
+        promised=get_meta(conn, SALVAGED_UNTIL) or 0,
     )
 
 

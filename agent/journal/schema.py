@@ -116,6 +116,13 @@ STEPS: Final[Sequence[Sequence[str]]] = (
              body BLOB,
              digest BLOB,
              PRIMARY KEY (journal, seq)
+            ) STRICT, WITHOUT ROWID""",
+    ),
+    (
+        # Blobs the province said it holds whole; no event tells it.
+        """CREATE TABLE arrived(
+             blob BLOB PRIMARY KEY,
+             at_ms INTEGER NOT NULL
            ) STRICT, WITHOUT ROWID""",
     ),
 )

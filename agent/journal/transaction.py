@@ -26,6 +26,10 @@ from wire.problems import Malformed, Refusal
 
 INSERT_EVENT = "INSERT INTO event(pos, journal, seq, hash, body) VALUES (?, ?, ?, ?, ?)"
 EMPTY = Head(0, bytes(32))
+SALVAGED = "salvaged."
+"""In `meta`, with the number of an own event: its hash ‖ bytes, until what is before it is back."""
+SALVAGED_UNTIL = "salvaged.until"
+"""In `meta`: the last own event that a damaged file had, after a salvage."""
 DELIVERED_ROWS = 1000
 """Events read at a time while the delivered mark moves: flat memory however far it goes."""
 
@@ -180,11 +184,37 @@ class Transaction:
                 self._append_gone(item)
             else:
                 self.append_bytes(item.event, _readable(item.event))
+        if news:
+            self.conn.executemany(
+                "DELETE FROM meta WHERE key = ?", [(f"{SALVAGED}{item.seq}",) for item in news]
+            )
+            self._append_salvaged()
         return len(news)
+
+    def _append_salvaged(self) -> None:
+        """Append again what was saved from a damaged file and now leads on from the head."""
+        while (kept := get_meta(self.conn, f"{SALVAGED}{self.head.seq + 1}")) is not None:
+            data = kept[32:]
+            if chain.link(self.head.hash, chain.event_digest(data)) != kept[:32]:
+                return
+            self.append_bytes(data, _readable(data))
+            self.conn.execute("DELETE FROM meta WHERE key = ?", (f"{SALVAGED}{self.head.seq}",))
 
     def expect_back(self, seq: int) -> None:
         """Let nothing new follow before own events up to `seq` are here; 0: wait no longer."""
+        if not seq and self.marks.promised:
+            self._end_of_salvage()
         self.marks = msgspec.structs.replace(self.marks, promised=seq)
+
+    def _end_of_salvage(self) -> None:
+        """What a damaged file had and neither side can give back is lost: name it for good."""
+        until = get_meta(self.conn, SALVAGED_UNTIL)
+        if until is None:
+            return
+        self.conn.execute("DELETE FROM meta WHERE key = ?", (SALVAGED_UNTIL,))
+        if until > self.head.seq:
+            lost = f"{self.identity.journal.hex() if self.identity else ''} {self.head.seq + 1}"
+            self.note_problem("desk", 0, "events-lost", f"{lost}..{until}")
 
     def _append_gone(self, item: ChainedEvent) -> None:
         marks, pos = self.marks, self.marks.pos + 1

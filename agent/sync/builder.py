@@ -24,7 +24,7 @@ from wire.chain import Head
 from wire.codec import CODECS, D1_CODEC, compress
 from wire.keys import SealingPublicKey
 from wire.limits import EVENTS_PACKED_BYTES_MAX
-from wire.plaintext import Fetch, Up
+from wire.plaintext import BlobState, Fetch, Up
 from wire.problems import Malformed
 from wire.short_plaintext import Standing, encode_short_up
 from wire.statements import HeadStatement
@@ -59,6 +59,7 @@ class Extras:
     box: bytes | None = None
     new_box: bool = False
     gives_back: bool = False
+    blobs: tuple[BlobState, ...] = ()
 
     @property
     def full(self) -> bool:
@@ -81,6 +82,8 @@ class Built:
     """Its answer is to bring a receipt statement."""
     standing: Standing
     """What a short message left out, and its answer leaves out too."""
+    named: tuple[BlobState, ...] = ()
+    """Blobs it asks about."""
 
 
 class Builder:
@@ -121,6 +124,7 @@ class Builder:
             prove=extras.prove and envelope.session is not None,
             returned=returned.block,
             proof=None if back is None else back.proof,
+            blobs=extras.blobs,
         )
         if envelope.session is not None:
             text, device_id = encode_short_up(up), self._enrolment.identity.device_id

@@ -19,10 +19,11 @@ from typing import Any, TypeAlias, TypeVar
 import structlog
 
 from agent.clock import Clock
-from agent.journal import Journal, succession
+from agent.journal import Journal, Transaction, succession
 from agent.keys import JOURNAL_ID_BYTES, Enrolment
 from agent.sync import faults, own_box, store
 from agent.sync.answer import Answer, open_answer, open_short_answer
+from agent.sync.blobs import NoUploads, Uploads
 from agent.sync.builder import Builder, Built, Extras
 from agent.sync.engine import Engine
 from agent.sync.faults import Fault
@@ -38,6 +39,7 @@ from agent.sync.signals import (
     Abandon,
     Answered,
     Appended,
+    Asking,
     Due,
     Enrolled,
     Failed,
@@ -89,6 +91,7 @@ class Syncer:
         reporter: Reporter | None = None,
         delays: Delays | None = None,
         pacing: Pacing | None = None,
+        uploads: Uploads | None = None,
     ) -> None:
         """`show` is told the line's state; `connect` tells whether the province can be reached.
 
@@ -105,6 +108,8 @@ class Syncer:
         self._session, self._fresh_bytes = Session(fresh_bytes), fresh_bytes
         self._probe = LineProbe(connect, clock, random)
         self._engine = Engine(delays or Delays(random), pacing)
+        self._uploads = uploads or NoUploads()
+        self._uploads.ask = self._ask
         self._held = journal.delivered
         self._extras = Extras()
         self._days_wanted = False
@@ -130,6 +135,9 @@ class Syncer:
     def sync_now(self) -> None:
         """A person wants it now: try at once, whatever was waited for."""
         self._feed(SyncNow())
+
+    def _ask(self) -> None:
+        self._feed(Asking())
 
     async def settled(self) -> None:
         """Try at once, and return when nothing is left to deliver; give it a timeout."""
@@ -312,25 +320,37 @@ class Syncer:
         due = self._proving.is_due(kept_ms, self._clock.now_ms(), self._clock.mono_ms())
         branch = await self._journal.read(succession.wanted)
         box = await self._journal.read(partial(own_box.shown, box=self._box))
+        named = await self._journal.read(self._uploads.names)
         extras = replace(
-            self._extras, report=told.report, days=told.days, prove=due, branch=branch, box=box
+            self._extras,
+            report=told.report,
+            days=told.days,
+            prove=due,
+            branch=branch,
+            box=box,
+            blobs=named,
         )
         building = partial(self._builder.build, outgoing, batch, extras, envelope)
-        return await self._on_thread(building)
+        return replace(await self._on_thread(building), named=named)
 
     async def _answered(
         self, request: int, built: Built, load: Load, reply: Reply, told: Told
     ) -> None:
         answer = await self._on_thread(partial(self._open, reply.body, built))
-        job = partial(
-            apply,
-            answer=answer,
-            load=load,
-            before=self._held,
-            last_seq=built.last_seq,
-            successor=self._fresh_bytes(JOURNAL_ID_BYTES),
-            box=self._box,
-        )
+
+        def job(transaction: Transaction) -> Applied:
+            applied = apply(
+                transaction,
+                answer,
+                load,
+                self._held,
+                last_seq=built.last_seq,
+                successor=self._fresh_bytes(JOURNAL_ID_BYTES),
+                box=self._box,
+            )
+            self._uploads.apply(transaction, built.named, answer.down)
+            return applied
+
         try:
             applied = await self._journal.write(job)
         except Refusal as refusal:
@@ -340,6 +360,7 @@ class Syncer:
             self._session.end()
         self._remember(answer, applied, told)
         self._remember_proof(answer, asked=built.proves)
+        self._uploads.answered(built.named, answer.down)
         self._feed(
             Answered(
                 request,
@@ -348,7 +369,7 @@ class Syncer:
                 unsent=self._unsent(),
                 # What was recorded after a message was built does not make it one in vain.
                 progress=applied.progress or built.load.plain_bytes == 0,
-                more=self._wants_more(applied, told, built),
+                more=self._wants_more(applied, told, built) or self._uploads.is_asking(built.named),
                 fault=None if applied.given_back else applied.fault,
                 notice=applied.notice,
                 next_after_s=answer.down.next_after,

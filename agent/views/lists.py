@@ -7,12 +7,13 @@ when the province has sent one of them back.
 
 from collections.abc import Iterable, Sequence
 from datetime import date
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
 
 from agent.journal.database import Connection
-from agent.views import dossier_rows, standing, stored, visit_rows
+from agent.views import documents, dossier_rows, standing, stored, visit_rows
 from agent.views.dossier_rows import Loaded, day_number
 from agent.views.search import DossierQuery, find_numbers
 from agent.views.stored import StoredEvent
@@ -205,6 +206,7 @@ def _dossier_item(
         procedure=procedures.get(dossier.procedure_code, dossier.version),
         mark=marks.of(connection, found.events),
         now_ms=now_ms,
+        arrived=partial(documents.is_arrived, connection),
         reveal=reveal,
     )
 

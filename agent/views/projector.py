@@ -13,7 +13,7 @@ import sqlcipher3
 from agent.journal.database import Connection
 from agent.journal.identity import Identity
 from agent.journal.projector import DeliveredRow, Entry
-from agent.views import answering, conflicts, counts, standing, stored, tally
+from agent.views import answering, conflicts, counts, documents, standing, stored, tally
 from agent.views.dossier_rows import CREATING as DOSSIER_CREATING
 from agent.views.dossier_rows import DossierRows, exists, find
 from agent.views.stored import ReadEvent, StoredEvent
@@ -30,6 +30,7 @@ from records.desk_events import (
     NumbersMapped,
 )
 from records.events import BODIES
+from records.office_events import DocumentAttached
 from wire import event as wire_event
 from wire.problems import Malformed, Refusal
 
@@ -172,9 +173,18 @@ class Views:
                 raise Refusal("visit-unknown", str(subject))
             self.visits.end(connection, no, read)
         elif exists(connection, no):
-            self._changed(connection, no, read)
+            self._about_dossier(connection, no, read)
         if read.event.kind not in DESK_BODIES:
             answering.told_of(connection, no)
+
+    def _about_dossier(self, connection: Connection, no: int, read: ReadEvent) -> None:
+        body = read.body
+        if isinstance(body, DocumentAttached):
+            documents.check(body)
+        self._changed(connection, no, read)
+        last = self.dossiers.last
+        if isinstance(body, DocumentAttached) and last is not None:
+            documents.add(connection, read, body, urgent=last.dossier.urgent)
 
     def _changed(self, connection: Connection, no: int, read: ReadEvent) -> None:
         before, after = self.dossiers.extend(connection, no, read)

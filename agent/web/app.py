@@ -11,6 +11,7 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 from agent.web import (
     api,
     carried,
+    documents,
     login,
     management,
     openapi,
@@ -43,6 +44,8 @@ ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (
     api.fee_statistics,
     api.metrics,
     api.sync_report,
+    documents.attach,
+    documents.document,
     login.login_page,
     login.login,
     login.logout,

@@ -30,6 +30,7 @@ from wire.problems import ProblemDocument
 REF: Final = "#/components/schemas/{name}"
 HTML: Final = "text/html"
 TEXT: Final = "text/plain"
+ANY_MEDIA: Final = "application/octet-stream"
 STREAM: Final = "text/event-stream"
 
 
@@ -58,6 +59,9 @@ OPERATIONS: Final[Sequence[Operation]] = (
     Operation("get", "/api/visits", "Visits of a day, newest first; with_id=1 is recorded",
               query=("on", "limit", "after", "with_id"), gives=VisitList),
     Operation("get", "/api/problems", "What a person should look at", gives=ProblemList),
+    Operation("post", "/api/dossiers/{ref}/documents",
+              "Attach a document (form fields file, name)", gives=ResultDocument),
+    Operation("get", "/api/documents/{document}", "A document, decrypted", media=ANY_MEDIA),
     Operation("get", "/api/devices", "Devices and how they are", gives=shapes.DeviceList),
     Operation("get", "/api/readings", "What was read, newest first",
               query=("device", "after", "limit"), gives=shapes.ReadingList),

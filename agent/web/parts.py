@@ -8,6 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
 from agent.clock import Clock
+from agent.documents import Documents
 from agent.journal import Journal
 from agent.noticed import Noticed
 from agent.service import Service
@@ -40,6 +41,7 @@ class Parts:
     """
 
     service: Service
+    documents: Documents
     journal: Journal
     board: StatusBoard
     users: Users

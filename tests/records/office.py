@@ -15,6 +15,7 @@ from records.codes import BookRef, parse_book_ref
 from records.commands import parse
 from records.decide import decide
 from records.decision import Decision, FoundDossier, FoundVisit
+from records.documents import Captured
 from records.dossier import Dossier, evolve
 from records.events import decode_body
 from records.fees import Fee
@@ -65,6 +66,12 @@ PROCEDURES = (
 APPLICANT = {"full_name": "Nguyễn Thị Ngọc Hà", "id_number": "001184000017"}
 
 
+def captured(blob: str, **members: Any) -> Captured:
+    """A file that was captured: `blob` is the byte its id is made of."""
+    known: dict[str, Any] = {"bytes": 9, "media_type": "application/pdf"} | members
+    return Captured(blob_id=blob * 32, key="A" * 43, sha256="5a" * 32, **known)
+
+
 class Written(NamedTuple):
     """One event as it stands in the journal: `body` as bytes."""
 
@@ -93,6 +100,7 @@ class Office:
         self.persons: dict[bytes, int] = {}
         self.serials: dict[date, int] = {}
         self.temperature_max_c: float | None = None
+        self.files: dict[str, Captured] = {"/scans/1.pdf": captured("b1")}
 
     person_key = KEY
 
@@ -199,6 +207,9 @@ class Office:
             if any(kept.id == conflict.lower() for kept in dossier.kept):
                 return FoundDossier(seq, str(UUID(int=seq)), dossier)
         return None
+
+    def captured(self, path: str) -> Captured | None:
+        return self.files.get(path)
 
     def open_dossier_of(self, id_number: str, procedure_code: str) -> str | None:
         for dossier in self.dossiers.values():

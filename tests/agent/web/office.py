@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import httpx
 from litestar.types import ASGIApp
 
+from agent.blobs.folder import BlobFolder
+from agent.documents import Documents
 from agent.journal import Journal
 from agent.mounts import Mount
 from agent.noticed import Noticed
@@ -128,7 +130,12 @@ async def make_parts(
 ) -> Parts:
     """The rooms behind the door; what a story puts into `mounted` is plugged in."""
     await journal.write(stock)
-    service = Service(journal, views, clock, random.randbytes, believe=clock.confirm)
+    folder = BlobFolder(journal.path.parent / "blobs", 0)
+    documents = Documents(journal, folder, random.randbytes)
+    await documents.prepare(stale=False)
+    service = Service(
+        journal, views, clock, random.randbytes, believe=clock.confirm, documents=documents
+    )
 
     async def report() -> Any:
         return {"office": "H26.107", "head_seq": journal.head.seq}
@@ -144,6 +151,7 @@ async def make_parts(
     noticed = Noticed(clock.now_ms, clock.mono_ms, problems.tell)
     return Parts(
         service=service,
+        documents=documents,
         journal=journal,
         board=make_board(journal, clock, noticed),
         users=await make_users(journal, random, users),
