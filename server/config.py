@@ -123,7 +123,12 @@ def _database(value: str) -> Fault | None:
     return None if good else _fault("database", value=value)
 
 
+def _blobs(value: str) -> Fault | None:
+    return None if value and "://" not in value else _fault("blobs", value=value)
+
+
 _CHECKS: Final[Mapping[str, Check]] = {
+    "blobs": _blobs,
     "listen": _listen,
     "public_url": _url,
     "database": _database,

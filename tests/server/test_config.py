@@ -45,6 +45,8 @@ def test_an_address_of_version_6_keeps_its_port(tmp_path: Path) -> None:
         ('public_url = "ftp://x"', "public_url"),
         ('database = "mysql://x"', "database"),
         ('database = "sqlite:///"', "database"),
+        ('blobs = "s3://bucket"', "blobs"),
+        ('blobs = ""', "blobs"),
         ('tls_cert = "a.pem"', "tls_cert"),
         ("silent_after_s = 10", "silent_after_s"),
         ("late_after_s = 0", "late_after_s"),

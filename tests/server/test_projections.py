@@ -20,6 +20,7 @@ from server.projections import project
 from server.store.projection_tables import PROJECTIONS, declined, dossier, visit
 from server.store.tables import problem
 from tests.server.province import Device, FakeClock, new_device, open_province
+from tests.server.test_blobs import told_of
 from wire.chain import event_id
 from wire.event import Event, body_of, decode, encode, format_time, parse_time
 
@@ -101,12 +102,15 @@ async def test_a_rebuild_gives_back_what_was_there(ctx: ServerContext, device: D
     for turn in range(8):
         await device.sync(turn * 50 + 1, turn * 50 + 50)
         await other.sync(turn * 12 + 1, turn * 12 + 12)
+    scanning = await new_device(ctx, seed=4, code="H26.109")
+    told_of(scanning)
+    await scanning.sync()
     before = await contents(ctx)
     assert all(before.values())
     async with ctx.store.write() as conn:
         for table in PROJECTIONS:
             await conn.execute(table.delete())
-    assert await rebuilding.rebuild(ctx) == EVENTS + 96
+    assert await rebuilding.rebuild(ctx) == EVENTS + 96 + 2
     after = await contents(ctx)
     async with ctx.store.read() as conn:
         counted = await conn.execute(sa.select(sa.func.count()).select_from(dossier))
