@@ -327,7 +327,7 @@ async def test_the_clock_is_vouched_for_by_an_exchange_made_in_this_run(
 ) -> None:
     monkeypatch.setattr(rounds, "STATUS_PAUSE_S", 0.0)
     heard: asyncio.Queue[int] = asyncio.Queue()
-    vouching = SimpleNamespace(vouch=heard.put_nowait)
+    vouching = SimpleNamespace(vouch=heard.put_nowait, state=lambda: "unsynced")
     await log_exchange(office, None)
     await office.journal.write(lambda t: t.set_meta("sync.offset_ms", 120))
     board = board_of(office)
