@@ -30,6 +30,7 @@ from wire.problems import Malformed, Refusal
 COPIED: Final = (
     ("user", "name, role, display, salt, verifier, disabled"),
     ("exported", "request, made_ms, last_seq"),
+    ("arrived", "blob, at_ms"),
 )
 _ROW: Final = (
     "SELECT e.pos, e.journal, e.seq, e.hash, e.body, g.digest, g.day, g.kind, g.channel"

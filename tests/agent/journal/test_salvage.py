@@ -194,6 +194,7 @@ async def test_receipts_users_keys_and_forgotten_events_come_along(file: Path) -
         conn = transaction.conn
         answered.keep(conn, key, NOW_MS, answered.Answer(2, None))
         conn.execute("INSERT INTO user VALUES ('lan.nt', 'clerk', 'Lan', x'00', x'00', 0)")
+        conn.execute("INSERT INTO arrived VALUES (x'01', 1)")
         transaction.set_delivered(transaction.head, NOW_MS)
         transaction.set_meta("running_boot", "boot")
 
@@ -208,6 +209,9 @@ async def test_receipts_users_keys_and_forgotten_events_come_along(file: Path) -
     assert await journal.read(partial(answered.find, wanted=key)) == (2, None)
     assert await journal.read(lambda c: c.execute("SELECT name FROM user").fetchall()) == [
         ("lan.nt",)
+    ]
+    assert await journal.read(lambda c: c.execute("SELECT * FROM arrived").fetchall()) == [
+        (b"\x01", 1)
     ]
     for name in ("running_boot", "keys_since"):
         assert await journal.read(partial(get_meta, key=name)) is None
