@@ -245,7 +245,7 @@ PLANTED = tuple(
         (turn_not_stored, 1),
         (turn_not_judged, 1),
         (believed_without_re, 13),
-        (late_answer_lowers_the_mark, 15),
+        (late_answer_lowers_the_mark, 24),
         (own_events_not_fetched, 5),
         (desk_not_compared, 1),
     )
