@@ -158,7 +158,11 @@ class SystemClock:
     def vouch(self, offset_ms: int) -> None:
         """Take the province's word: it has just answered, its time differs by `offset_ms`."""
         if abs(offset_ms) <= STEP_MS_MAX:
-            self._judge.vouch(self.now_ms(), self.mono_ms())
+            self.confirm()
+
+    def confirm(self) -> None:
+        """Take a person's word that the clock is right now."""
+        self._judge.vouch(self.now_ms(), self.mono_ms())
 
     @property
     def boot_id(self) -> bytes:

@@ -110,6 +110,11 @@ class Config(Struct, frozen=True, kw_only=True):
         """The journal's file."""
         return self.data_dir / "journal.db"
 
+    @property
+    def blobs_dir(self) -> Path:
+        """The folder of the documents' blobs."""
+        return self.data_dir / "blobs"
+
 
 class ConfigInvalid(ValueError):  # noqa: N818 - it names the file's state
     """The file cannot be used; `errors` lists everything that is wrong with it."""

@@ -15,6 +15,9 @@ from typing import Final
 import structlog
 
 from agent import keys
+from agent.blobs.folder import BlobFolder
+from agent.blobs.tus import TusClient
+from agent.blobs.uploader import Uploader
 from agent.clock import Clock
 from agent.config import Config
 from agent.figures import Figures
@@ -24,6 +27,7 @@ from agent.machine import box_of
 from agent.noticed import Noticed
 from agent.status import StatusBoard
 from agent.sync import faults
+from agent.sync.blobs import Uploads
 from agent.sync.builder import Builder
 from agent.sync.first import adopt_first_answer
 from agent.sync.http import HttpTransport
@@ -43,12 +47,16 @@ _log = structlog.get_logger("agent")
 
 FIRST_ANSWER: Final = "first-answer"
 """Id of the problem that the enrolment's answer cannot be read."""
+SUCCEEDED: Final = "journal-succeeded"
+"""Id of the notice that another journal was begun, so that numbers may be used twice."""
 RESTART_S_MIN: Final = 5.0
 RESTART_S_MAX: Final = 600.0
 """Sync that falls over what stands in the journal falls again: less often each time."""
 LOOK_S: Final = 2.0
 """A technician who has just enrolled the box is waiting beside it."""
 
+PROVE_S_MAX: Final = 10.0
+"""A backup waits this long for a receipt statement: without a line it is made all the same."""
 OF_THE_DISK: Final = frozenset({"disk-full", "disk-failed", "busy"})
 """Codes of a journal that cannot be written at present."""
 
@@ -64,10 +72,13 @@ class Line:
         board: StatusBoard,
         *,
         noticed: Noticed,
+        folder: BlobFolder,
         fresh_bytes: Callable[[int], bytes],
     ) -> None:
         self._config, self._journal, self._fresh_bytes = config, journal, fresh_bytes
         self._clock, self._board, self._noticed = clock, board, noticed
+        self._folder = folder
+        self._uploads = Uploads()
         self._syncer: Syncer | None = None
         self._carrier: Carrier | None = None
 
@@ -89,6 +100,17 @@ class Line:
         if self._syncer is not None:
             self._syncer.sync_now()
 
+    async def prove(self) -> bool:
+        """Get a receipt statement of now, if the province answers soon; whether one came."""
+        if self._syncer is None:
+            return False
+        try:
+            async with asyncio.timeout(PROVE_S_MAX):
+                await self._syncer.prove()
+        except TimeoutError:
+            return False
+        return True
+
     def goodput_bytes_s(self) -> int | None:
         """What the line carries, as far as is known."""
         return self._syncer.goodput_bytes_s if self._syncer is not None else None
@@ -100,34 +122,69 @@ class Line:
             await self._journal.enrol(enrolment.identity)
         await self._take_first_answer(enrolment)
         self._board.update(line="offline", line_since=local(self._clock.now_ms()).isoformat())
-        self._carrier = self._carried(enrolment, figures)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep_uploading(), name="uploads")
+            await self._keep_syncing(enrolment, figures)
+
+    async def _keep_syncing(self, enrolment: Enrolment, figures: Figures) -> None:
         attempt = 0
         while True:
             attempt += 1
-            await self._sync_until_it_falls(enrolment, figures)
-            wait_s = min(RESTART_S_MIN * 2 ** (attempt - 1), RESTART_S_MAX)
+            enrolment = enrolment._replace(identity=self._journal.identity or enrolment.identity)
+            self._carrier = self._carried(enrolment, figures)
+            if await self._sync_until_it_falls(enrolment, figures):
+                self._noticed.add(SUCCEEDED, "journal-succeeded", "act")
+                attempt = 0
+                continue
             self._show(Show(faults.SYNC_FAILED.line, faults.SYNC_FAILED))
-            await asyncio.sleep(wait_s)
+            await asyncio.sleep(_restart_s(attempt))
 
-    async def _sync_until_it_falls(self, enrolment: Enrolment, figures: Figures) -> None:
+    async def _keep_uploading(self) -> None:
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                await self._uploader().run()
+            except Exception:  # noqa: BLE001 - whatever it is, events go on
+                _log.exception("uploads fell")
+            await asyncio.sleep(_restart_s(attempt))
+
+    def _uploader(self) -> Uploader:
+        return Uploader(
+            self._journal,
+            self._folder,
+            TusClient(self._config.province.url, tls_of(self._config, self._clock)),
+            self._uploads,
+            is_well=lambda: self._board.snapshot().line == "online",
+            line_news=lambda: self._board.line_news,
+            goodput_bytes_s=self.goodput_bytes_s,
+            random=Random(),  # noqa: S311 - jitter
+        )
+
+    async def _sync_until_it_falls(self, enrolment: Enrolment, figures: Figures) -> bool:
+        """Return true when it ended because another journal follows the one it kept."""
         self._syncer = self._made(enrolment, figures)
         try:
             await self._syncer.run()
         except Exception:  # noqa: BLE001 - whatever it is, the counter goes on
             _log.exception("sync fell")
+            return False
         finally:
             self._syncer = None
+        return True
 
     def _carried(self, enrolment: Enrolment, figures: Figures) -> Carrier:
-        builder = Builder(enrolment, self._box(enrolment), self._clock)
+        builder, box = Builder(enrolment, self._clock), self._box(enrolment)
         reporter = OfficeReporter(figures.collect, self._clock.mono_ms)
-        return Carrier(self._journal, enrolment, builder, reporter)
+        return Carrier(
+            self._journal, enrolment, builder, reporter, box=box, fresh_bytes=self._fresh_bytes
+        )
 
     def _box(self, enrolment: Enrolment) -> bytes:
         return box_of(enrolment.identity.device_id, self._config.data_dir)
 
     def _made(self, enrolment: Enrolment, figures: Figures) -> Syncer:
-        transport = HttpTransport(self._config.province.url, tls=tls_of(self._config))
+        transport = HttpTransport(self._config.province.url, tls=tls_of(self._config, self._clock))
         random = Random()  # noqa: S311 - jitter, not secrets
         return Syncer(
             self._journal,
@@ -142,6 +199,7 @@ class Line:
             reporter=OfficeReporter(figures.collect, self._clock.mono_ms),
             delays=Delays(random, poll_s=self._config.sync.poll_s),
             pacing=Pacing(aim_ms=self._config.sync.exchange_s * 1000),
+            uploads=self._uploads,
         )
 
     async def _take_first_answer(self, enrolment: Enrolment) -> None:
@@ -186,9 +244,16 @@ async def wait_for_enrolment(keys_dir: Path) -> Enrolment:
         await asyncio.sleep(LOOK_S)
 
 
-def tls_of(config: Config) -> ssl.SSLContext:
-    """A context that resumes and believes the configuration's trust root, or the system's."""
-    return client_context(config.province.ca_file)
+def tls_of(config: Config, clock: Clock) -> ssl.SSLContext:
+    """A context that resumes and believes the configuration's trust root, or the system's.
+
+    A clock that cannot be right judges no dates of certificates.
+    """
+    return client_context(config.province.ca_file, lambda: clock.state() != "suspect")
+
+
+def _restart_s(attempt: int) -> float:
+    return min(RESTART_S_MIN * (1 << min(attempt - 1, 16)), RESTART_S_MAX)
 
 
 def _read_or_none(file: Path) -> bytes | None:

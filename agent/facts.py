@@ -4,7 +4,9 @@ What the province set is read once and remembered until the desk journal brings 
 else is asked of the views, by index.
 """
 
+from collections.abc import Mapping
 from datetime import date
+from types import MappingProxyType
 from typing import Final
 
 from agent.journal import Transaction
@@ -19,6 +21,7 @@ from records.catalogue import Procedure
 from records.codes import BookRef
 from records.decision import FoundDossier, FoundVisit
 from records.desk_events import PolicySet
+from records.documents import Captured
 from records.leases import Lease, LeaseWarning, NumberOffer
 from records.moment import to_ms
 from records.values import SubjectRef
@@ -30,6 +33,9 @@ PROCEDURES_MAX: Final = 1024
 """Procedures remembered, by code and version: a commune's whole catalogue has some 400."""
 
 
+NO_FILES: Final[Mapping[str, Captured]] = MappingProxyType({})
+
+
 class Facts:
     """One for the writer's thread; `at` binds it to the transaction of the job at hand."""
 
@@ -38,9 +44,10 @@ class Facts:
         self._desk_seen = -1
         self._forget_desk()
 
-    def at(self, transaction: Transaction) -> "Facts":
-        """Answer from this transaction from now on."""
+    def at(self, transaction: Transaction, files: Mapping[str, Captured] = NO_FILES) -> "Facts":
+        """Answer from this transaction from now on; `files` were captured for it, by their path."""
         self._transaction = transaction
+        self._files = files
         self._conn = transaction.conn
         if self._views.desk_changes != self._desk_seen:
             self._forget_desk()
@@ -172,6 +179,10 @@ class Facts:
         last = loaded.events[-1]
         own = last is loaded.first or last.journal == self._transaction.marks.office
         return None if own else str(last.id)
+
+    def captured(self, path: str) -> Captured | None:
+        """The file the command at hand names, captured before its transaction began."""
+        return self._files.get(path)
 
     def open_dossier_of(self, id_number: str, procedure_code: str) -> str | None:
         """An open dossier of that person and procedure, by code, else book."""

@@ -19,9 +19,10 @@ from agent.journal import Identity, Journal
 from agent.journal.backup import BACKUP_AT
 from agent.journal.database import Connection
 from agent.journal.transaction import get_meta
+from agent.reserve import Reserve, reserve_bytes
 from agent.status import OrderShown, TodayCounts
 from agent.sync.report import Collected
-from agent.views import counts, numbers, standing, tally
+from agent.views import counts, documents, numbers, standing, tally
 from agent.views.projector import Views
 from records.catalogue import Procedure
 from records.desk_events import OfficeProfile, OfficeRecoded, PolicySet
@@ -48,9 +49,8 @@ from wire.problems import Malformed
 DAY_MS: Final = 24 * 3600 * 1000
 DISK_LOW_BYTES: Final = 1 << 30
 """Below this a technician should look: about two million more events."""
-DISK_RESERVE_BYTES: Final = 128 << 20
-DISK_FULL_BYTES: Final = 16 << 20
-"""Below this a checkpoint may fail."""
+FULL_PART: Final = 4
+"""With the reserve given up, and less than this part of it left, a checkpoint may fail."""
 
 
 class Reading(Struct, frozen=True, kw_only=True):
@@ -60,6 +60,7 @@ class Reading(Struct, frozen=True, kw_only=True):
     head_seq: int
     delivered_seq: int
     backlog: Backlog
+    blobs: BlobBacklog
     exchange: ExchangeReport
     numbers: NumbersReport
     backup_age_s: int | None
@@ -142,7 +143,7 @@ class Figures:
             head_seq=reading.head_seq,
             delivered_seq=reading.delivered_seq,
             backlog=reading.backlog,
-            blobs=BlobBacklog(),
+            blobs=reading.blobs,
             exchange=self.exchange(reading),
             clock=self.clock(reading),
             disk=disk_report(self._config.database),
@@ -179,6 +180,7 @@ def read(
         head_seq=head_seq,
         delivered_seq=delivered_seq,
         backlog=backlog,
+        blobs=BlobBacklog() if stale else documents.backlog(connection, now_ms),
         exchange=exchange_report(connection, now_ms),
         numbers=NumbersReport() if stale else numbers.report(connection, journal, today),
         backup_age_s=_backup_age_s(connection, now_ms),
@@ -320,21 +322,21 @@ def _days(connection: Connection, today: date, *, stale: bool) -> list[DayRow]:
 
 def disk_report(database: Path) -> DiskReport:
     """Room on the journal's disk, and what the journal takes."""
-    free = shutil.disk_usage(database.parent).free
+    usage = shutil.disk_usage(database.parent)
     size = 0
     for name in (database.name, database.name + "-wal"):
         part = database.with_name(name)
         if part.exists():
             size += part.stat().st_size
-    return DiskReport(free_bytes=free, journal_bytes=size, state=disk_state(free))
+    held = Reserve(database.parent).held
+    state = disk_state(usage.free, reserve_bytes(usage.total), held=held)
+    return DiskReport(free_bytes=usage.free, journal_bytes=size, state=state)
 
 
-def disk_state(free_bytes: int) -> DiskState:
-    """What the room left means."""
-    if free_bytes < DISK_FULL_BYTES:
-        return "full"
-    if free_bytes < DISK_RESERVE_BYTES:
-        return "reserve"
+def disk_state(free_bytes: int, reserve: int, *, held: bool) -> DiskState:
+    """What the room left means; `reserve`: the bytes kept aside while it is `held`."""
+    if not held:
+        return "full" if free_bytes < reserve // FULL_PART else "reserve"
     return "low" if free_bytes < DISK_LOW_BYTES else "ok"
 
 

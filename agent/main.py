@@ -16,13 +16,15 @@ from typing import Final
 import msgspec
 import structlog
 
-from agent import diary, keys, power, rounds
+from agent import diary, keys, mounts, power, rounds
 from agent.attached import attached
+from agent.blobs.folder import BlobFolder
 from agent.clock import SystemClock
 from agent.config import Config
 from agent.devices.line import Shell
 from agent.devices.manager import DeviceManager
 from agent.devices.reading import Reading
+from agent.documents import Documents
 from agent.enrolled import Line
 from agent.fallen import only_refusal, tell
 from agent.figures import Figures, province_of
@@ -34,8 +36,10 @@ from agent.locks import DataLock
 from agent.memory import give_back, settle
 from agent.noticed import Noticed
 from agent.notify import Notifier
+from agent.reserve import DOCUMENTS_LEAVE_BYTES, Reserve
 from agent.service import KEYS_SINCE, Service
 from agent.status import Live, Status, StatusBoard
+from agent.sticks import Sticks
 from agent.supervisor import Supervisor, stop_on_signals
 from agent.users import Users
 from agent.views import visit_rows
@@ -110,12 +114,15 @@ async def _serve(
     enrolment = keys.read_enrolment(config.keys_dir)
     clock = SystemClock()
     views = Views(derived(key, b"commune/person/1"))
+    reserve = Reserve(config.data_dir)
+    reserve.make()
     journal = await Journal.open(
         config.database,
         key,
         identity=enrolment.identity if enrolment else None,
         projector=views,
         clock=clock,
+        reserve=reserve,
     )
     _log.info(
         "started",
@@ -152,11 +159,18 @@ class Daemon:
         self.config, self.key, self.clock = config, key, clock
         self.views, self.journal, self.notifier = views, journal, notifier
         self.agent = version("commune")
+        self.folder = BlobFolder(config.blobs_dir, DOCUMENTS_LEAVE_BYTES)
         self.problems: Subscribers[ProblemItem] = Subscribers()
         self.noticed = Noticed(clock.now_ms, clock.mono_ms, self._tell_problem)
         self.board = StatusBoard(self._first_status(), self._live)
         self.line = Line(
-            config, journal, clock, self.board, noticed=self.noticed, fresh_bytes=os.urandom
+            config,
+            journal,
+            clock,
+            self.board,
+            noticed=self.noticed,
+            folder=self.folder,
+            fresh_bytes=os.urandom,
         )
         self.figures = Figures(
             config=config,
@@ -174,11 +188,21 @@ class Daemon:
     ) -> None:
         """Serve until `stop` is set."""
         keys_since = await self.journal.read(partial(get_meta, key=KEYS_SINCE))
-        service = Service(self.journal, self.views, self.clock, os.urandom, keys_since)
+        documents = self._documents()
+        await documents.prepare(stale=self.views.stale)
+        service = Service(
+            self.journal,
+            self.views,
+            self.clock,
+            os.urandom,
+            keys_since,
+            believe=self.clock.confirm,
+            documents=documents,
+        )
         with contextlib.suppress(Refusal):  # a full disk: the status says so, people work on
             if await power.begin(self.journal, service, self.clock):
                 _log.warning("power lost")
-        parts = self._parts(service)
+        parts = self._parts(service, documents)
         intake = self._intake(service, parts)
         self.manager = DeviceManager(attached(self.config.devices), self._shell(intake))
         ready = asyncio.Event()
@@ -216,11 +240,22 @@ class Daemon:
         start("forgetting", rounds.forget_old(journal, service, clock))
         start("resting", rounds.rest(journal))
         start("mending", rounds.mend(journal, board.touch))
+        if journal.reserve is not None:
+            start("reserve", rounds.keep_reserve(journal.reserve, self.noticed, board.touch))
         start("looking over", rounds.look_over(journal))
+        start("sticks", self._notice_sticks())
         if self.manager is not None:
             start("devices", self.manager.run())
         if self.views.stale:
             start("rebuild", self._rebuild(anew=False))
+
+    async def _notice_sticks(self) -> None:
+        """Let pages look again when something was plugged in or pulled."""
+        try:
+            async for _ in mounts.changes():
+                self.board.touch()
+        except OSError as error:  # pages still list what is plugged in whenever they are opened
+            _log.warning("no word of sticks", reason=error.strerror)
 
     async def _tell_ready(self, ready: asyncio.Event) -> None:
         await ready.wait()
@@ -238,7 +273,9 @@ class Daemon:
         return self.journal.marks.pos
 
     async def backup(self, file: str) -> int:
-        """Copy the journal to `file`; return the bytes written."""
+        """Copy the journal to `file`, with a fresh receipt in it; return the bytes written."""
+        if self.board.snapshot().line == "online":
+            await self.line.prove()
         began_ms = self.clock.now_ms()
         await self._note(backup.BEGAN_AT, began_ms)
         written = await asyncio.to_thread(backup.backup, self.config.database, self.key, Path(file))
@@ -264,9 +301,15 @@ class Daemon:
             for device in self.config.devices
         )
 
-    def _parts(self, service: Service) -> Parts:
+    def _documents(self) -> Documents:
+        config = self.config
+        own = (config.keys_dir, config.data_dir)
+        return Documents(self.journal, self.folder, os.urandom, forbidden=own)
+
+    def _parts(self, service: Service, documents: Documents) -> Parts:
         return Parts(
             service=service,
+            documents=documents,
             journal=self.journal,
             board=self.board,
             users=Users(self.journal, os.urandom),
@@ -282,6 +325,7 @@ class Daemon:
             backup=self.backup,
             export=self.line.export,
             take_answer=self.line.take_answer,
+            sticks=Sticks(mounts.sticks, self.line.export, self.line.take_answer),
             noticed=self.noticed,
             problems=self.problems,
         )

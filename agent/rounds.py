@@ -5,12 +5,14 @@ import contextlib
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-from agent import memory
+from agent import confirmed, memory
 from agent.clock import Clock, SystemClock
 from agent.day_end import end_days
 from agent.figures import Figures, Reading, disk_report, orders_shown
 from agent.journal import Journal, Transaction, database
+from agent.noticed import Noticed
 from agent.notify import Notifier
+from agent.reserve import Reserve
 from agent.service import Service
 from agent.status import StatusBoard, sentence
 from agent.views.projector import Views
@@ -27,6 +29,9 @@ REOPEN_S_MAX: Final = 10.0
 """A journal whose disk failed is looked at again soon, then after twice as long, up to this."""
 REST_S: Final = 20.0
 """Nothing was recorded for so long: memory that only speed needs is given back."""
+RESERVE: Final = "disk-reserve"
+"""Id of the problem that the disk's reserve is given up."""
+RESERVE_S: Final = 5.0
 EXCHANGES_KEPT_MS: Final = 35 * 24 * 3600 * 1000
 ALIVE_S_MAX: Final = 10.0
 
@@ -47,6 +52,8 @@ async def follow_status(
         if answered != last_ok and not first and reading.offset_ms is not None:
             clock.vouch(reading.offset_ms)
         last_ok, first = answered, False
+        with contextlib.suppress(Refusal):  # a full disk: noted once there is room
+            await confirmed.remember(journal, clock)
         board.touch()
         await asyncio.sleep(STATUS_PAUSE_S)
         await first_of(journal.wait_change(seen), news.wait(), within_s=STATUS_S_MAX)
@@ -70,6 +77,7 @@ async def refresh(board: StatusBoard, figures: Figures, journal: Journal) -> Rea
     board.update(
         generated_at=figures.now(),
         backlog_oldest_age_s=reading.backlog.oldest_age_s,
+        blobs=reading.blobs,
         exchange=figures.exchange(reading),
         clock=figures.clock(reading),
         disk=disk_report(journal.path),
@@ -149,6 +157,19 @@ async def mend(journal: Journal, touch: Callable[[], None]) -> None:
             with contextlib.suppress(Refusal):
                 await journal.reopen()
         touch()
+
+
+async def keep_reserve(reserve: Reserve, noticed: Noticed, touch: Callable[[], None]) -> None:
+    """Make the reserve again when there is room, and let people see while it is given up."""
+    while True:
+        held = await asyncio.to_thread(reserve.make)
+        if held == any(item.id == RESERVE for item in noticed.items()):
+            if held:
+                noticed.over(RESERVE)
+            else:
+                noticed.add(RESERVE, "disk-full", stays=True)
+            touch()
+        await asyncio.sleep(RESERVE_S)
 
 
 async def rest(journal: Journal) -> None:

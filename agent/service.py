@@ -14,13 +14,17 @@ from uuid import UUID
 
 import msgspec
 
-from agent import first_answers
+from agent import confirmed, first_answers
+from agent.attaching import Attaching, Files
 from agent.clock import BootTimes, Clock, boot_mark
+from agent.documents import Documents
 from agent.facts import Facts
-from agent.journal import Appended, Journal, Transaction, answered
+from agent.journal import Appended, Journal, Transaction, answered, succession
 from agent.journal.journal import BATCH_JOBS_MAX
+from agent.keys import JOURNAL_ID_BYTES
 from agent.result import Result
 from agent.views.projector import Views
+from records.command_types import ConfirmClock, ReceiveDossier
 from records.commands import Submission, parse
 from records.decide import decide
 from records.decision import Decision, NewEvent
@@ -28,7 +32,9 @@ from records.moment import Moment, office_day
 from wire.event import Event, body_of, format_time
 from wire.limits import RECOVERY_WAIT_S_MAX, SALT_BYTES
 from wire.problems import Refusal
+from wire.texts import load
 
+TEXTS: Final = load("agent", "messages_core.toml")
 RECOVERING: Final = "journal-recovering"
 UNNAMED: Final = "device:socket"
 """Actor of a command from the socket that names none."""
@@ -46,7 +52,11 @@ class Service:
         clock: Clock,
         random: Callable[[int], bytes],
         keys_since: str | None = None,
+        *,
+        believe: Callable[[], None] = lambda: None,
+        documents: Documents | None = None,
     ) -> None:
+        """`believe()`: the wall clock is right now, a person says so."""
         self._journal = journal
         self._views = views
         self._facts = Facts(views)
@@ -54,6 +64,8 @@ class Service:
         self._boot_times = BootTimes(clock)
         self._random = random
         self._keys_since = keys_since
+        self._believe = believe
+        self._attaching = Attaching(documents)
         self._stamp = (-1, "")
 
     @property
@@ -77,13 +89,28 @@ class Service:
         `actor` is who is signed in, or the device; without one the command's own counts.
         Raises Refusal with the code of whatever stood in the way; nothing is recorded then.
         """
-        while True:
-            await self._own_events_are_back()
-            try:
-                return await self._journal.write(self._job(submission, actor, self._moment()))
-            except Refusal as refusal:
-                if refusal.code != RECOVERING:
-                    raise
+        files = await self._attaching.capture(submission, actor)
+        return await self.submit_with(submission, files, actor)
+
+    async def submit_with(
+        self, submission: Submission, files: Files, actor: str | None = None
+    ) -> Result:
+        """Submit a command whose files were captured; they are kept only if it is recorded."""
+        try:
+            while True:
+                await self._own_events_are_back()
+                try:
+                    job = self._job(submission, actor, self._moment(), files)
+                    done = await self._journal.write(job)
+                except Refusal as refusal:
+                    if refusal.code != RECOVERING:
+                        raise
+                    continue
+                if isinstance(submission.command, ConfirmClock):
+                    self._believe()  # once somebody's word for the clock is durable
+                return done
+        finally:
+            await self._attaching.settle(files)
 
     async def submit_line(self, line: bytes, actor: str | None, key: str | None = None) -> Result:
         """Parse and submit one command as JSON; `key` counts when the command has none."""
@@ -119,12 +146,22 @@ class Service:
     ) -> list[Result | Refusal]:
         today, moment = self.today, self._moment()
         parsed: list[Submission | Refusal] = [_parse(line, today) for line, _ in items]
+        actors = [actor for _, actor in items]
+        parsed, files = await self._attaching.capture_each(parsed, actors)
         jobs = [
-            self._job(submission, actor, moment)
-            for submission, (_, actor) in zip(parsed, items, strict=True)
+            self._job(submission, actor, moment, files)
+            for submission, actor in zip(parsed, actors, strict=True)
             if isinstance(submission, Submission)
         ]
-        outcomes = iter(await self._write_many(jobs))
+        try:
+            answers = await self._write_many(jobs)
+        finally:
+            await self._attaching.settle(files)
+        taken = (one for one in parsed if isinstance(one, Submission))
+        for submission, outcome in zip(taken, answers, strict=True):
+            if isinstance(submission.command, ConfirmClock) and isinstance(outcome, Result):
+                self._believe()
+        outcomes = iter(answers)
         return [
             submission if isinstance(submission, Refusal) else _answer(next(outcomes))
             for submission in parsed
@@ -142,8 +179,9 @@ class Service:
     async def _own_events_are_back(self) -> None:
         """Wait while a restored journal gets its own events back; a minute at most, then go on.
 
-        Who goes on without them writes a branch of their own, which a person has to look at; but
-        a citizen stands at the counter, and the line may be gone for a week.
+        Who goes on without them does so in a successor of the journal; a second time, where that
+        needs a person, on a branch of the journal itself. A citizen stands at the counter, and the
+        line may be gone for a week.
         """
         if not self._journal.marks.is_recovering:
             return
@@ -152,19 +190,38 @@ class Service:
                 while (marks := self._journal.marks).is_recovering:
                     await self._journal.wait_change(marks)
         except TimeoutError:
-            await self._journal.write(_wait_no_longer)
+            successor = self._random(JOURNAL_ID_BYTES)
+            await self._journal.write(partial(_wait_no_longer, successor=successor))
 
     def _moment(self) -> Moment:
         return Moment(self._clock.now_ms(), self._clock.state())
 
     def _job(
-        self, submission: Submission, actor: str | None, moment: Moment
+        self,
+        submission: Submission,
+        actor: str | None,
+        moment: Moment,
+        files: Files,
     ) -> Callable[[Transaction], Result]:
         who = actor or submission.actor or UNNAMED
-        return partial(self._record, submission=submission, actor=who, moment=moment)
+        return partial(
+            self._record,
+            submission=submission,
+            actor=who,
+            moment=moment,
+            files=files,
+            signed_in=actor is not None,
+        )
 
     def _record(
-        self, transaction: Transaction, submission: Submission, actor: str, moment: Moment
+        self,
+        transaction: Transaction,
+        submission: Submission,
+        actor: str,
+        moment: Moment,
+        files: Files,
+        *,
+        signed_in: bool,
     ) -> Result:
         if self._views.stale:
             raise Refusal("views-stale")
@@ -174,13 +231,29 @@ class Service:
             known = answered.find(transaction.conn, place)
             if known is not None:
                 return self._dated(first_answers.given(transaction.conn, known))
-        decision = decide(submission.command, self._facts.at(transaction), moment)
+        self._room_for(submission)
+        if isinstance(submission.command, ConfirmClock) and signed_in:
+            confirmed.require_supervisor(transaction.conn, actor)
+        if moment.clock_state != "trusted":
+            fresh = confirmed.is_fresh_boot(transaction.conn, self._clock)
+            moment = msgspec.structs.replace(moment, fresh_boot=fresh)
+        decision = decide(submission.command, self._facts.at(transaction, files), moment)
         first = self._append(transaction, decision, actor, moment)
+        if isinstance(submission.command, ConfirmClock):
+            confirmed.note(transaction, self._clock)
         result = _result(decision, first)
         if place is not None:
             answer = first_answers.answer(decision, first, result)
             answered.keep(transaction.conn, place, transaction.now_ms, answer)
         return self._dated(result)
+
+    def _room_for(self, submission: Submission) -> None:
+        """Raise Refusal `disk-full` for a new dossier while the disk's reserve is given up."""
+        reserve = self._journal.reserve
+        if reserve is None or not isinstance(submission.command, ReceiveDossier):
+            return
+        if not reserve.make():
+            raise Refusal("disk-full", TEXTS["disk.no-new-dossier"])
 
     def _append(
         self, transaction: Transaction, decision: Decision, actor: str, moment: Moment
@@ -259,8 +332,14 @@ def _prune(transaction: Transaction, after: int) -> tuple[int | None, int]:
     return answered.prune(transaction.conn, transaction.now_ms, after)
 
 
-def _wait_no_longer(transaction: Transaction) -> None:
+def _wait_no_longer(transaction: Transaction, successor: bytes) -> None:
+    promised = transaction.marks.promised
+    if not transaction.marks.is_recovering:
+        return
     transaction.expect_back(0)
+    if succession.may_open(transaction):
+        here = transaction.head
+        succession.open_successor(transaction, successor, here, "restored", held=promised)
 
 
 def _is_recovering(outcome: Result | Exception) -> bool:

@@ -273,6 +273,14 @@ class CorrectDossier(CommandBase, frozen=True, kw_only=True, tag="dossier.correc
     reason: LongText
 
 
+class AttachDocument(CommandBase, frozen=True, kw_only=True, tag="document.attach"):
+    """Attach a document: `path` of a file on the office's machine; on the web it is uploaded."""
+
+    dossier: Ref
+    name: Line
+    path: Annotated[str, Meta(min_length=1, max_length=limits.PATH_CHARS_MAX)]
+
+
 class CheckIn(CommandBase, frozen=True, kw_only=True, tag="visit.check_in"):
     """Somebody comes in."""
 
@@ -302,6 +310,12 @@ class ResolveConflict(CommandBase, frozen=True, kw_only=True, tag="conflict.reso
     reason: LongText
 
 
+class ConfirmClock(CommandBase, frozen=True, kw_only=True, tag="clock.confirm"):
+    """Say that the machine's clock is right: `now` is what another clock shows."""
+
+    now: Time
+
+
 DossierCommand = (
     RequestSupplement
     | SupplementDossier
@@ -315,10 +329,19 @@ DossierCommand = (
     | PayFee
     | ReturnDossier
     | CorrectDossier
+    | AttachDocument
 )
 """Commands about a dossier that is there."""
 
-Command = ReceiveDossier | DeclineDossier | DossierCommand | CheckIn | CheckOut | ResolveConflict
+Command = (
+    ReceiveDossier
+    | DeclineDossier
+    | DossierCommand
+    | CheckIn
+    | CheckOut
+    | ResolveConflict
+    | ConfirmClock
+)
 
 CommandType = Literal[
     "dossier.receive",
@@ -335,8 +358,10 @@ CommandType = Literal[
     "dossier.pay",
     "dossier.return",
     "dossier.correct",
+    "document.attach",
     "visit.check_in",
     "visit.check_out",
     "conflict.resolve",
+    "clock.confirm",
 ]
 """The `type` of every command there is."""

@@ -8,10 +8,12 @@ from records.command_types import (
     CheckIn,
     CheckOut,
     Command,
+    ConfirmClock,
     DeclineDossier,
     ReceiveDossier,
     ResolveConflict,
 )
+from records.decide_clock import confirm
 from records.decide_conflict import resolve
 from records.decide_dossier import change
 from records.decide_receive import decline, receive
@@ -27,7 +29,8 @@ def decide(command: Command, facts: Facts, now: Moment) -> Decision:
 
     Raises:
         Refusal: procedure-unknown, due-required, field-invalid, dossier-unknown, visit-unknown,
-            conflict-unknown, or state-forbidden, which names the commands that are possible.
+            conflict-unknown, clock-unconfirmed, or state-forbidden, which names the commands that
+            are possible.
     """
     match command:
         case ReceiveDossier():
@@ -40,5 +43,7 @@ def decide(command: Command, facts: Facts, now: Moment) -> Decision:
             return decline(command, facts, now)
         case ResolveConflict():
             return resolve(command, facts, now)
+        case ConfirmClock():
+            return confirm(command, now)
         case _:
             return change(command, facts, now)

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from records import fees
 from records.command_types import (
+    AttachDocument,
     ChangeReturn,
     CorrectDossier,
     DossierCommand,
@@ -33,6 +34,7 @@ from records.decide_receive import (
     return_errors,
 )
 from records.decision import Caution, Decision, Facts, FoundDossier, NewEvent
+from records.documents import event_of
 from records.dossier import ALLOWED, EVENT_OF, Dossier, evolve, next_commands
 from records.due import due_time, filing_day, is_short_notice
 from records.moment import Moment, local
@@ -219,6 +221,14 @@ def _pay(command: PayFee, case: Case) -> Struct:
     )
 
 
+def _attach(command: AttachDocument, case: Case) -> Struct:
+    captured = case.facts.captured(command.path)
+    if captured is None:
+        text = TEXTS["refusal.document_not_captured"]
+        raise Refusal("document-unreadable", errors=[FieldError("path", "field-invalid", text)])
+    return event_of(command.name, captured)
+
+
 def _return(command: ReturnDossier, case: Case) -> Struct:
     left = (case.dossier.fees_due_vnd or 0) - case.dossier.fees_paid_vnd
     if left > 0 and case.dossier.outcome == "resolved":
@@ -263,5 +273,6 @@ _RULES: Mapping[type[Struct], Rule] = MappingProxyType(
         PayFee: _pay,
         ReturnDossier: _return,
         CorrectDossier: _correct,
+        AttachDocument: _attach,
     }
 )

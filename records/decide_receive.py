@@ -243,8 +243,9 @@ def _code_cautions(code: str | None, warnings: Iterable[LeaseWarning]) -> list[C
 def _days(on_paper: bool, day: date, facts: Facts, now: Moment, cautions: list[Caution]) -> Days:
     """Say which days the numbers bear.
 
-    A clock that is not trusted and stands before what was recorded gives no code: its date would
-    be wrong on paper for ever. The register goes on in the year it is in.
+    A clock that is not trusted and stands before what was recorded, or that is in doubt and that
+    nobody has confirmed, gives no code: its date would be wrong on paper for ever. The register
+    goes on in the year it is in.
     """
     if now.clock_state == "trusted":
         return Days(day, day)
@@ -252,7 +253,7 @@ def _days(on_paper: bool, day: date, facts: Facts, now: Moment, cautions: list[C
     if on_paper or facts.latest_at_ms is None:
         return Days(day, day)
     newest = office_day(facts.latest_at_ms)
-    if newest <= day:
+    if newest <= day and not now.is_doubtful:
         return Days(day, day)
     cautions.append(caution("code-withheld"))
     return Days(None, newest)

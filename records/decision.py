@@ -8,6 +8,7 @@ from msgspec import Struct
 from records.calendar import Calendar
 from records.catalogue import Procedure
 from records.codes import BookRef
+from records.documents import Captured
 from records.dossier import Dossier
 from records.leases import LeaseWarning, NumberOffer
 from records.values import SubjectRef
@@ -92,6 +93,13 @@ class Facts(Protocol):
 
     def in_conflict(self, conflict: str) -> FoundDossier | None:
         """Find the dossier that has an open conflict with this id."""
+        ...
+
+    def captured(self, path: str) -> Captured | None:
+        """Return the file that was captured from there just now, or None.
+
+        The same file captured before is known by what is in it: then the older blob is meant.
+        """
         ...
 
     def open_dossier_of(self, id_number: str, procedure_code: str) -> str | None:

@@ -132,6 +132,12 @@ class ConflictSettled(Struct, frozen=True, kw_only=True):
     heard: Annotated[int, Meta(ge=0)] | None = None
 
 
+class JournalReleased(Struct, frozen=True, kw_only=True):
+    """A person lets the device go on behind a journal in one more, though it follows another."""
+
+    journal: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
+
+
 class EventRejected(Struct, frozen=True, kw_only=True):
     """The province could not accept an event of this office; it is kept and named."""
 
@@ -221,6 +227,7 @@ DESK_BODIES: Mapping[str, type[Struct]] = MappingProxyType(
         "dossier.progressed": DossierProgressed,
         "conflict.settled": ConflictSettled,
         "event.rejected": EventRejected,
+        "journal.released": JournalReleased,
         "device.revoked": DeviceRevoked,
         "successor.named": SuccessorNamed,
         "desk.opened": DeskOpened,

@@ -25,6 +25,7 @@ from records.desk_events import (
     NumbersMapped,
     State,
 )
+from records.documents import with_attached
 from records.dossier_stand import ANY, ENDED, OPEN, WORKED_ON, Dossier, Outcome
 from records.due import is_overdue, lateness
 from records.moment import local, to_ms
@@ -61,6 +62,7 @@ ALLOWED: Mapping[str, frozenset[State]] = MappingProxyType(
         "dossier.change_return": ANY - {"returned"},
         "dossier.pay": ANY,
         "dossier.correct": ANY,
+        "document.attach": ANY,
         "dossier.return": ENDED,
     }
 )
@@ -81,6 +83,7 @@ EVENT_OF: Mapping[str, str] = MappingProxyType(
         "dossier.change_return": "dossier.return_changed",
         "dossier.pay": "dossier.paid",
         "dossier.correct": "dossier.corrected",
+        "document.attach": "document.attached",
         "dossier.return": "dossier.returned",
     }
 )
@@ -232,12 +235,7 @@ def _ended(outcome: Outcome) -> Step:
 def _end(dossier: Dossier, outcome: Outcome, at_ms: int) -> Dossier:
     immediate = outcome == "resolved" and dossier.state == "received"
     return replace(
-        dossier,
-        state=outcome,
-        before=None,
-        outcome=outcome,
-        ended_at_ms=at_ms,
-        immediate=immediate,
+        dossier, state=outcome, before=None, outcome=outcome, ended_at_ms=at_ms, immediate=immediate
     )
 
 
@@ -358,6 +356,9 @@ _GUARDED: Mapping[str, Step] = {
     "dossier.pay": _paid,
     "dossier.correct": _corrected,
     "dossier.return": _returned,
+    "document.attach": lambda dossier, body, _at_ms: replace(
+        dossier, attached=with_attached(dossier.attached, body)
+    ),
 }
 
 _STEPS: Mapping[str, Guarded] = MappingProxyType(

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from records.conflicts import Kept, Mark
 from records.desk_events import State
+from records.documents import Attachment
 from records.values import Applicant, Channel, Document, Holder, Proxy, ReturnedBy
 
 Outcome = Literal["resolved", "refused", "stopped", "withdrawn"]
@@ -44,6 +45,7 @@ class Dossier(Struct, frozen=True, kw_only=True, omit_defaults=True):
     applicant: Applicant
     proxy: Proxy | None = None
     documents: tuple[Document, ...] = ()
+    attached: tuple[Attachment, ...] = ()
     sets: int = 1
     summary: str | None = None
     note: str | None = None

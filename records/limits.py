@@ -12,6 +12,8 @@ TEXT_CHARS_MAX = 4_000
 """A reason or a note: a page of writing."""
 REF_CHARS_MAX = 100
 """An id, a code, a number: far above every shape that is in use."""
+PATH_CHARS_MAX = 1_000
+"""Where a file lies: far below what a system takes, far above what a person types."""
 LIST_ITEMS_MAX = 100
 """Papers of one dossier: five times the longest list of the catalogue."""
 SETS_MAX = 100

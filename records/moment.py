@@ -40,10 +40,20 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Moment(Struct, frozen=True):
-    """Now, as the machine's clock has it, and how far that clock is to be trusted."""
+    """Now, as the machine's clock has it, and how far that clock is to be trusted.
+
+    `fresh_boot`: the clock was right in an earlier boot of the machine and nobody has vouched for
+    it since this one began.
+    """
 
     now_ms: int
     clock_state: ClockState = "trusted"
+    fresh_boot: bool = False
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether a person has to confirm the clock before anything bears its date for ever."""
+        return self.clock_state == "suspect" or (self.fresh_boot and self.clock_state != "trusted")
 
     @property
     def local(self) -> datetime:

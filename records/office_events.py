@@ -164,6 +164,22 @@ class DossierCorrected(Struct, frozen=True, kw_only=True, omit_defaults=True):
     fees_due_vnd: int | None = None
 
 
+class DocumentAttached(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A document was encrypted and kept (docs/protocol.md section 7).
+
+    `blob_id`: SHA-256 of the encrypted bytes, `sha256`: of the file, both in hex; `key`: the 32
+    bytes that open it, base64url without padding; `bytes`: size of the file.
+    """
+
+    name: str
+    blob_id: str
+    key: str
+    bytes: int
+    sha256: str
+    media_type: str
+    pages: int | None = None
+
+
 class PostalMarked(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The post says what became of an item on its way."""
 
@@ -225,6 +241,16 @@ class PersonLookedUp(Struct, frozen=True, kw_only=True, omit_defaults=True):
     day: date | None = None
 
 
+class ClockObserved(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody compared the machine's clock with the right time and found it right.
+
+    `now` is the time they read elsewhere; what the clock was believed until then stands in the
+    event's own `clock`.
+    """
+
+    now: datetime
+
+
 class PowerLost(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The machine went down without asking; `last_at`: when something was recorded last."""
 
@@ -264,11 +290,13 @@ OFFICE_BODIES: Mapping[str, type[Struct]] = MappingProxyType(
         "dossier.paid": FeePaid,
         "dossier.returned": DossierReturned,
         "dossier.corrected": DossierCorrected,
+        "document.attached": DocumentAttached,
         "postal.marked": PostalMarked,
         "visit.checked_in": VisitCheckedIn,
         "visit.checked_out": VisitCheckedOut,
         "visit.ended": VisitEnded,
         "conflict.resolved": ConflictResolved,
+        "clock.observed": ClockObserved,
         "power.lost": PowerLost,
         "device.changed": DeviceChanged,
         "journal.opened": JournalOpened,

@@ -13,6 +13,7 @@ from msgspec import Struct
 from records.catalogue import Procedure
 from records.conflicts import ConflictField, Kept
 from records.desk_events import State
+from records.documents import Paper, papers
 from records.dossier import Dossier, is_late, next_commands
 from records.moment import local
 from records.values import Applicant, Channel, Gender, Holder, IdKind, PersonKind, VisitMethod
@@ -187,9 +188,13 @@ def dossier_item(
     procedure: Procedure | None,
     mark: DeliveryMark,
     now_ms: int,
+    arrived: Callable[[str], bool],
     reveal: bool = False,
 ) -> DossierItem:
-    """Return a dossier as a list shows it; `reveal` unmasks, and the caller records that."""
+    """Return a dossier as a list shows it; `reveal` unmasks, and the caller records that.
+
+    `arrived` tells of a document, by its id, whether the province holds it whole.
+    """
     return DossierItem(
         id=id_,
         code=dossier.code,
@@ -214,21 +219,31 @@ def dossier_item(
         applicant=applicant_item(dossier.applicant, reveal=reveal),
         fees=FeesItem(due_vnd=dossier.fees_due_vnd, paid_vnd=dossier.fees_paid_vnd),
         documents=tuple(
-            DocumentItem(
-                id=None,
-                name=paper.name,
-                bytes=None,
-                media_type=None,
-                pages=None,
-                delivery=mark.delivery,
-            )
-            for paper in dossier.documents
+            document_item(paper, mark.delivery, arrived)
+            for paper in papers(dossier.documents, dossier.attached)
         ),
         delivery=mark.delivery,
         delivered_at=shown_time(mark.delivered_at_ms),
         conflicts=dossier.conflicts,
         problems=dossier.problems + mark.problems,
         next=next_commands(dossier),
+    )
+
+
+def document_item(paper: Paper, delivery: Delivery, arrived: Callable[[str], bool]) -> DocumentItem:
+    """Return a paper; a scan is delivered when its event is, and all of its bytes are."""
+    scan = paper.scan
+    if scan is None:
+        return DocumentItem(
+            id=None, name=paper.name, bytes=None, media_type=None, pages=None, delivery=delivery
+        )
+    return DocumentItem(
+        id=scan.id,
+        name=scan.name,
+        bytes=scan.bytes,
+        media_type=scan.media_type,
+        pages=scan.pages,
+        delivery="waiting" if delivery == "delivered" and not arrived(scan.id) else delivery,
     )
 
 
@@ -346,6 +361,7 @@ _MASKS: Mapping[str, Callable[[str], str | None]] = {
     "pass": masked,
     "email": masked_email,
     "address": lambda _: MASK,
+    "key": lambda _: MASK,
     "return_address": lambda _: MASK,
     "date_of_birth": lambda day: f"{day[:4]}-••-••",
 }

@@ -20,6 +20,7 @@ from records.codes import BookRef
 from records.command_types import Command as TypedCommand
 from records.decide import decide
 from records.decision import FoundDossier, FoundVisit, NewEvent
+from records.documents import Captured
 from records.leases import LeaseWarning, NumberOffer
 from records.moment import Moment, to_ms
 from records.office_events import VisitCheckedIn
@@ -109,6 +110,10 @@ class Memory:
     def in_conflict(self, conflict: str) -> FoundDossier | None:
         """There are no conflicts in a made-up office."""
         del conflict
+        return None
+
+    def captured(self, path: str) -> Captured | None:  # noqa: ARG002
+        """Made-up offices scan nothing."""
         return None
 
     def open_dossier_of(self, id_number: str, procedure_code: str) -> str | None:

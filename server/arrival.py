@@ -62,6 +62,16 @@ def _boot(boot: str | None) -> bytes:
         return b""
 
 
+async def known(conn: AsyncConnection, place: Place) -> Corrections:
+    """Return the known differences of the boots of a journal's device."""
+    rows = await conn.execute(
+        select(boot_clock.c.boot, boot_clock.c.correction_ms).where(
+            boot_clock.c.office_id == place.office_id, boot_clock.c.device_id == place.device_id
+        )
+    )
+    return {row.boot: row.correction_ms for row in rows}
+
+
 async def corrections(
     conn: AsyncConnection, place: Place, up: Up, now_ms: int, *, keep: bool, needed: bool
 ) -> Corrections:
@@ -74,17 +84,16 @@ async def corrections(
         return {}
     office_id, device_id = place.office_id, place.device_id
     mine = (boot_clock.c.office_id == office_id) & (boot_clock.c.device_id == device_id)
-    rows = await conn.execute(select(boot_clock.c.boot, boot_clock.c.correction_ms).where(mine))
-    known = {row.boot: row.correction_ms for row in rows}
+    measured = await known(conn, place)
     if not keep:
-        return known
+        return measured
     correction = now_ms - up.now
     values = {"correction_ms": correction, "at_ms": now_ms}
-    if up.boot in known:
+    if up.boot in measured:
         await conn.execute(
             boot_clock.update().where(mine & (boot_clock.c.boot == up.boot)).values(values)
         )
     else:
         key = {"office_id": office_id, "device_id": device_id, "boot": up.boot}
         await conn.execute(boot_clock.insert().values(key | values))
-    return known | {up.boot: correction}
+    return {**measured, up.boot: correction}

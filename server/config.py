@@ -57,6 +57,11 @@ class Config(Struct, frozen=True, kw_only=True):
     tls_cert: Path | None
     tls_key: Path | None
 
+    @property
+    def blobs_dir(self) -> Path:
+        """The folder of the offices' documents."""
+        return self.file.parent / self.blobs
+
 
 def load(path: Path) -> Config:
     """Read server.toml. Raises SettingsRefused with every mistake; OSError when unreadable."""

@@ -8,8 +8,9 @@ name. PostgreSQL has its own tools for this, and better ones.
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import sqlcipher3
 
@@ -17,6 +18,8 @@ from server import keys
 from server.config import Config
 from server.store.engine import SQLITE
 from server.store.sqlite import connector
+from server.store.tables import PROVINCE
+from wire.limits import ID_BYTES
 from wire.problems import Refusal
 from wire.texts import Text
 
@@ -69,12 +72,25 @@ def _copy(source: Path, target: Path, key: bytes) -> None:
         writer = connector(target, key)()
         try:
             reader.backup(writer)
+            _mark(writer)
         finally:
             writer.close()
     except sqlcipher3.DatabaseError as error:
         raise Refusal("disk-full", f"{target}: {error}") from error
     finally:
         reader.close()
+
+
+def _mark(writer: Any) -> None:
+    """Let the copy say that it is one: put back, it has to be gone through (`server.restoring`)."""
+    known = writer.execute("SELECT 1 FROM sqlite_master WHERE name = 'restoration'").fetchone()
+    if known is None:
+        return  # of an older version: `migrate` makes the table, an operator runs `restored`
+    row = (PROVINCE, os.urandom(ID_BYTES), time.time_ns() // 1_000_000)
+    writer.execute(
+        "INSERT INTO restoration(office_id, restoration_id, begun_ms) VALUES (?, ?, ?)", row
+    )
+    writer.commit()
 
 
 def prove(file: Path, key: bytes) -> None:

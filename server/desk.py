@@ -59,13 +59,43 @@ class Part(Struct, frozen=True):
 
 async def find(conn: AsyncConnection, office_id: bytes, desk_id: bytes) -> Desk:
     """Return a desk journal, its row locked. Raises LookupError."""
+    found = await look(conn, office_id, desk_id, locked=True)
+    if found is None:
+        raise LookupError(f"no desk journal {desk_id.hex()}")
+    return found
+
+
+async def look(
+    conn: AsyncConnection, office_id: bytes, desk_id: bytes, *, locked: bool = False
+) -> Desk | None:
+    """Return a desk journal, its row locked if asked; None when there is no such one."""
     query = select(desk_journal).where(
         desk_journal.c.office_id == office_id, desk_journal.c.desk_id == desk_id
     )
-    row = (await conn.execute(query.with_for_update())).one_or_none()
-    if row is None:
-        raise LookupError(f"no desk journal {desk_id.hex()}")
-    return _desk(row)
+    row = (await conn.execute(query.with_for_update() if locked else query)).one_or_none()
+    return None if row is None else _desk(row)
+
+
+async def of_device(conn: AsyncConnection, office_id: bytes, device_id: bytes) -> list[Desk]:
+    """Return every desk journal a device ever had, ordered by id, their rows locked."""
+    query = (
+        select(desk_journal)
+        .where(desk_journal.c.office_id == office_id, desk_journal.c.device_id == device_id)
+        .order_by(desk_journal.c.desk_id)
+    )
+    return [_desk(row) for row in await conn.execute(query.with_for_update())]
+
+
+async def first_event(conn: AsyncConnection, each: Desk) -> bytes | None:
+    """Return the bytes a desk journal begins with, None while it is empty."""
+    found = await conn.execute(
+        select(desk_event.c.event).where(
+            desk_event.c.office_id == each.office_id,
+            desk_event.c.desk_id == each.desk_id,
+            desk_event.c.seq == 1,
+        )
+    )
+    return found.scalar_one_or_none()
 
 
 async def open_desks(conn: AsyncConnection, office_ids: Sequence[bytes]) -> list[Desk]:

@@ -150,7 +150,13 @@ async def remember(conn: AsyncConnection, office_id: bytes, told: Sequence[Told]
         }
         for one in told
     ]
-    await conn.execute(desk_told.insert(), rows)
+    await remember_at(conn, rows)
+
+
+async def remember_at(conn: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
+    """Note what was told, at positions that are known."""
+    if rows:
+        await conn.execute(desk_told.insert(), rows)
 
 
 async def told_of(conn: AsyncConnection, office_id: bytes) -> list[Past]:

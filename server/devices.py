@@ -13,7 +13,7 @@ from records.leases import Lease
 from server import desk, incidents, leases, offices
 from server.desk import Desk, Saying
 from server.places import Place
-from server.store.tables import device, office
+from server.store.tables import desk_journal, device, office
 from wire.event import body_of, format_time
 from wire.keys import device10
 from wire.problems import Refusal
@@ -130,7 +130,8 @@ async def lend_numbers(
 ) -> Desk:
     """Append the number leases that are due to a device's desk; return it with its new head.
 
-    A device that a person has to look at first gets none. The office is locked before the desk
+    A device that a person has to look at first gets none, and nobody of an office one of whose
+    devices has still to give back what this province lost. The office is locked before the desk
     (`expect_to_lend`): here it is held already.
     """
     today = _day(now_ms)
@@ -138,12 +139,33 @@ async def lend_numbers(
         return each
     if await incidents.unsettled(conn, place.office_id, place.device_id, incidents.BOX_CHANGED):
         return each
+    if await _another_is_lost(conn, place):
+        return each
     owner = await offices.locked(conn, place.office_id)
     lease = await leases.renew(conn, place, owner.code, today, left_today)
     if lease is None:
         return each
     written = [desk.write(_leased(lease), now_ms)]
     return (await desk.append(conn, [(each, written)], now_ms))[0]
+
+
+async def _another_is_lost(conn: AsyncConnection, place: Place) -> bool:
+    """Whether another device of the office may hold numbers that a restored province forgot."""
+    same = (desk_journal.c.office_id == device.c.office_id) & (
+        desk_journal.c.desk_id == device.c.desk_id
+    )
+    found = await conn.execute(
+        select(device.c.device_id)
+        .join(desk_journal, same)
+        .where(
+            device.c.office_id == place.office_id,
+            device.c.device_id != place.device_id,
+            device.c.state != "revoked",
+            desk_journal.c.state != "open",
+        )
+        .limit(1)
+    )
+    return found.first() is not None
 
 
 def _day(now_ms: int) -> date:

@@ -13,7 +13,7 @@ from hashlib import sha256
 from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server import catch_up, desk, devices, incidents, offices, places, publishing, revocations
+from server import desk, desk_refolded, devices, incidents, offices, places, publishing, revocations
 from server.context import ServerContext
 from server.desk import Desk
 from server.devices import Device
@@ -26,6 +26,7 @@ from wire import enrolment, message, statements, turns
 from wire.chain import genesis
 from wire.codec import CODECS
 from wire.enrolment import IssuedTicket, Opened
+from wire.event import body_of
 from wire.keys import VerifyKey, device10
 from wire.limits import IDLE_POLL_S, MESSAGE_BYTES_MAX, PENDING_POLL_S, TICKET_ID_BYTES
 from wire.plaintext import Down
@@ -309,13 +310,15 @@ async def approve(ctx: ServerContext, device_id: bytes) -> None:
         for place in journals:
             if place.state == "open" and each.state == "open":
                 each = await devices.lend_numbers(conn, place, each, now_ms)
-            await catch_up.project_rest(conn, ctx.project, place)
+        if each.state == "open":  # else its events wait until it has given back what was lost
+            await desk_refolded.fold(conn, ctx, device, now_ms)
 
 
 async def revoke(ctx: ServerContext, device_id: bytes) -> bytes:
     """End a device's right to speak and return the signed statement; twice is once.
 
     The revocation is appended to the file that a restore never replaces before it is committed.
+    The office's other devices are told (`device.revoked`).
     """
     now_ms = ctx.now_ms()
     async with ctx.store.write() as conn:
@@ -331,4 +334,14 @@ async def revoke(ctx: ServerContext, device_id: bytes) -> bytes:
         await conn.execute(
             device_table.update().where(device.row).values(state="revoked", revocation=statement)
         )
+        await _tell_others(conn, device, now_ms)
     return statement
+
+
+async def _tell_others(conn: AsyncConnection, device: Device, now_ms: int) -> None:
+    await offices.locked(conn, device.office_id)
+    said = desk.Saying("device.revoked", body_of({"device": device10(device.device_id)}))
+    written = [desk.write(said, now_ms)]
+    open_desks = await desk.open_desks(conn, [device.office_id])
+    others = [each for each in open_desks if each.device_id != device.device_id]
+    await desk.append(conn, [(each, written) for each in others], now_ms)

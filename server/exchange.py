@@ -16,13 +16,16 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server import (
     arrival,
     desk,
+    desk_lost,
+    desk_met,
     devices,
-    incidents,
     ingest,
     naming,
     past,
@@ -32,6 +35,7 @@ from server import (
     reporting,
     sessions,
 )
+from server.blobs import grants, marks
 from server.context import ServerContext
 from server.desk import Desk, Part
 from server.devices import Device
@@ -146,9 +150,10 @@ async def _answer(
     this = _Exchange(conn, ctx, request, device, turn, now_ms)
     contact = await meet_journal(conn, device, request, now_ms, current=turn.current)
     want_days = await _hear(this, contact) if turn.current else False
-    said = await _say(this, contact)
+    said, contact = await _say(this, contact)
     named = await naming.held(conn, contact.place, request.judged, contact.fresh)
-    contact = await _take_in(this, contact, naming.PROBLEMS_MAX - len(named))
+    room = naming.PROBLEMS_MAX - len(named)
+    contact = await _take_in(this, contact, room, projects=not said.holds_back)
     contact = contact.naming(named)
     if turn.current and contact.verdict == "ok" and contact.place is not None:
         await places.keep_statement(conn, contact.place, request.head)
@@ -189,47 +194,69 @@ async def _hear(this: _Exchange, contact: Contact) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """What the answer brings of the desk journal, and the desk with its head."""
+    """What the answer brings of the desk journal, and the desk with its head.
+
+    `holds_back`: the device's own events are received, and projected once that journal is whole.
+    """
 
     desk: Desk
     part: Part | None = None
     lost: tuple[Head, ...] = ()
     record: bytes | None = None
+    holds_back: bool = False
 
 
-async def _say(this: _Exchange, contact: Contact) -> _Said:
-    """Find the desk events the device lacks, leasing numbers first when they run low."""
-    conn, device, up = this.conn, this.device, this.request.up
+async def _say(this: _Exchange, contact: Contact) -> tuple[_Said, Contact]:
+    """Find the desk events the device lacks, leasing numbers first when they run low.
+
+    Returned beside the contact, whose events may have waited for this.
+    """
+    conn, device = this.conn, this.device
     report, place = this.request.report, contact.place
     lends = device.state == "active" and contact.verdict == "ok" and this.turn.current
     if lends and place is not None:
         left = report.facts.left_today if report else None
         await devices.expect_to_lend(conn, place, this.now_ms, left)
-    each = await desk.find(conn, device.office_id, device.desk_id)
     if not this.turn.current:
-        return _Said(each)
-    cursor, record = up.cursor, None
-    if up.desk != each.desk_id:
-        cursor, record = each.start, device.record
-    elif each.state != "open" or await desk.hash_at(conn, each, cursor.seq) != cursor.hash:
-        await incidents.record(
-            conn,
-            device.office_id,
-            "desk-lost",
-            facts=(each.desk_id, cursor.hash),
-            detail=f"desk event {cursor.seq}",
-            now_ms=this.now_ms,
-            device_id=device.device_id,
-        )
-        return _Said(each, lost=await desk.ladder(conn, each))
-    if lends and place is not None:
-        left = report.facts.left_today if report and cursor == each.head else None
+        return await _say_to_stale(this), contact
+    met = await desk_met.meet(conn, this.ctx, device, this.request, this.now_ms)
+    if met.lost:
+        return _Said(met.desk, lost=met.lost, holds_back=True), contact
+    contact = await _caught_up(this, contact, met)
+    each, place = met.desk, contact.place
+    if lends and place is not None and met.is_open:
+        left = report.facts.left_today if report and met.cursor == each.head else None
         each = await devices.lend_numbers(conn, place, each, this.now_ms, left)
-    part = await desk.after(conn, each, cursor)
-    return _Said(each, part if device.state == "active" else desk.guarded(part), record=record)
+    part = await desk.after(conn, each, met.cursor)
+    part = part if device.state == "active" else desk.guarded(part)
+    return _Said(each, part, record=met.record), contact
 
 
-async def _take_in(this: _Exchange, contact: Contact, room: int) -> Contact:
+async def _say_to_stale(this: _Exchange) -> _Said:
+    """Say nothing; what the message gives back is kept, and what it shows to be lost noted."""
+    conn, ctx, device, request = this.conn, this.ctx, this.device, this.request
+    lacking = await desk_lost.missing(conn, ctx, device, request)
+    if lacking is not None and request.up.returned is not None:
+        lacking = await desk_met.take_back(conn, ctx, device, request, this.now_ms)
+    own = await desk.find(conn, device.office_id, device.desk_id)
+    return _Said(own, holds_back=lacking is not None)
+
+
+async def _caught_up(this: _Exchange, contact: Contact, met: desk_met.Met) -> Contact:
+    """Project what has waited for the desk journal; return the contact with the place after it."""
+    conn, device, place = this.conn, this.device, contact.place
+    if device.state != "active" or not met.is_open:
+        return contact
+    behind = place is not None and place.projected_seq < place.head.seq
+    if behind or met.reopened:
+        await desk_met.refold(conn, this.ctx, device.device_id, this.now_ms)
+    if place is None or not (behind or met.reopened):
+        return contact
+    place = await places.find(conn, device.office_id, device.device_id, place.journal_id)
+    return msgspec.structs.replace(contact, place=place)
+
+
+async def _take_in(this: _Exchange, contact: Contact, room: int, *, projects: bool) -> Contact:
     """Append and project the message's new events; return the contact with the new head.
 
     Only as many as have `room` problems, which the answer can still name.
@@ -241,9 +268,9 @@ async def _take_in(this: _Exchange, contact: Contact, room: int) -> Contact:
     while count:
         fresh = fresh[:count]
         if count <= room:  # no more problems than events: this is all there can be to it
-            return await _append(this, contact, contact.place, fresh)
+            return await _append(this, contact, contact.place, fresh, projects=projects)
         async with this.conn.begin_nested() as attempt:
-            after = await _append(this, contact, contact.place, fresh)
+            after = await _append(this, contact, contact.place, fresh, projects=projects)
             count = naming.nameable(fresh, after.problems, room)
             if count == len(fresh):
                 return after
@@ -252,7 +279,7 @@ async def _take_in(this: _Exchange, contact: Contact, room: int) -> Contact:
 
 
 async def _append(
-    this: _Exchange, contact: Contact, place: Place, fresh: Sequence[Judged]
+    this: _Exchange, contact: Contact, place: Place, fresh: Sequence[Judged], *, projects: bool
 ) -> Contact:
     conn = this.conn
     known = await arrival.corrections(
@@ -263,7 +290,8 @@ async def _append(
         keep=this.turn.current,
         needed=any(item.event is not None and item.event.clock is not None for item in fresh),
     )
-    projected = this.device.state == "active" and place.projected_seq == place.head.seq
+    whole = place.projected_seq == place.head.seq
+    projected = projects and this.device.state == "active" and whole
     times = await ingest.append(conn, place, fresh, known, this.now_ms, projected=projected)
     problems = ingest.poison_of(fresh)
     if projected:
@@ -315,6 +343,7 @@ async def _compose(
         problems=_problems(this, contact),
         next_after=_next_after(this, contact, want_days=want_days),
     )
+    down = await _ask_for_blobs(this, contact, down)
     proof = Receipt(
         device_id=device.device_id,
         journal=up.journal,
@@ -333,6 +362,18 @@ async def _compose(
         past=await past.fetch(this.conn, device, up.fetch) if up.fetch else None,
         budget=up.budget,
     )
+
+
+async def _ask_for_blobs(this: _Exchange, contact: Contact, down: Down) -> Down:
+    """Say which of the blobs a device names are not here, and let it send them."""
+    ctx, device = this.ctx, this.device
+    if not this.turn.current or contact.verdict != "ok" or device.state != "active":
+        return replace(down, wanted=tuple(state.id for state in this.request.up.blobs))
+    wanted = await marks.wanted(this.conn, device, this.request.up)
+    if not wanted:
+        return down
+    grant = grants.issue(ctx.keys.turn, device.device_id, device.office_id, this.now_ms)
+    return replace(down, wanted=wanted, grant=grant)
 
 
 def _problems(this: _Exchange, contact: Contact) -> tuple[Problem, ...]:

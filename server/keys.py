@@ -32,6 +32,11 @@ class ServerKeys:
     successor: bytes | None
 
     @property
+    def signers(self) -> tuple[bytes, ...]:
+        """Public signing keys of this province, the one in force first."""
+        return (self.signing.public,)
+
+    @property
     def name(self) -> str:
         """The province's name, as its statement has it."""
         return statements.read_unverified(self.province, Province).name

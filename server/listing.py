@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from records.catalogue import Procedure
 from records.present import DeliveryMark, DossierItem, dossier_item
 from server import catalogue, cursors
+from server.blobs import marks
 from server.offices import Office
 from server.projected_dossiers import read_dossier
 from server.store.projection_tables import dossier as table
@@ -68,14 +69,17 @@ async def page(
         query = query.where(or_(table.c.office_id > after[0], same))
     rows = (await conn.execute(query)).all()
     known = await catalogue.procedures(conn)
-    items = tuple(_item(row, known, now_ms) for row in rows[:limit])
+    here = await marks.arrived(conn, {row.office_id for row in rows})
+    items = tuple(_item(row, known, here, now_ms) for row in rows[:limit])
     more = len(rows) > limit
     last = rows[limit - 1] if more else None
     following = None if last is None else cursors.write(CURSOR, last.office_id, last.dossier_id)
     return DossierPage(items=items, next=following)
 
 
-def _item(row: Any, known: Mapping[str, Procedure], now_ms: int) -> OfficeDossier:
+def _item(
+    row: Any, known: Mapping[str, Procedure], here: Collection[tuple[bytes, str]], now_ms: int
+) -> OfficeDossier:
     dossier = read_dossier(row.stand)
     item = dossier_item(
         str(UUID(bytes=row.dossier_id)),
@@ -83,6 +87,7 @@ def _item(row: Any, known: Mapping[str, Procedure], now_ms: int) -> OfficeDossie
         procedure=known.get(dossier.procedure_code),
         mark=DeliveryMark("delivered", row.received_ms),
         now_ms=now_ms,
+        arrived=lambda document: (row.office_id, document) in here,
         reveal=True,
     )
     office_id = str(UUID(bytes=row.office_id))

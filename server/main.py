@@ -24,9 +24,11 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp
 
-from server import api, keys, projections, refusals, routes_exchange
+from server import api, keys, projections, refusals, restoring, routes_blobs, routes_exchange
 from server.access import guard
 from server.admission import Admission
+from server.blobs.folder import BlobFolder
+from server.blobs.uploads import Uploads
 from server.config import Config
 from server.context import Projector, ServerContext
 from server.metrics import Meter, measured
@@ -115,6 +117,7 @@ def create_app(context: ServerContext) -> Litestar:
     return Litestar(
         route_handlers=[
             *routes_exchange.ROUTES,
+            *routes_blobs.ROUTES,
             *api.ROUTES,
             *pages.ROUTES,
         ],
@@ -124,6 +127,7 @@ def create_app(context: ServerContext) -> Litestar:
                 "sessions": Sessions(context.random_bytes),
                 "sign_in": pages.SignIn(),
                 "meter": Meter(),
+                "uploads": Uploads(context, BlobFolder(context.config.blobs_dir)),
             }
         ),
         guards=[guard],
@@ -138,6 +142,9 @@ def create_app(context: ServerContext) -> Litestar:
 async def run(config: Config) -> None:
     """Serve until SIGINT or SIGTERM."""
     context = await open_context(config)
+    restored = await restoring.at_start(context)
+    if restored is not None:
+        _log.warning("restored", offices=restored.offices, devices=restored.devices)
     await _Server(uvicorn_config(context)).serve()
     _log.info("stopped")
 

@@ -22,7 +22,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _dossier = msgspec.msgpack.Decoder(Dossier)
 _history = msgspec.msgpack.Decoder(History)
 
-KINDS: Final = ("dossier.", "postal.marked", "conflict.")
+KINDS: Final = ("dossier.", "document.", "postal.marked", "conflict.")
 DECLINED: Final = "dossier.declined"
 
 

@@ -12,12 +12,15 @@ from traceback import extract_tb
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server import projected_dossiers, projected_visits
+from server import projected_documents, projected_dossiers, projected_visits
+from server.projected_documents import Documents
 from server.projected_dossiers import Dossiers
 from server.projected_visits import Visits
 from server.stored import StoredEvent
 from wire.plaintext import Problem
 from wire.problems import Refusal
+
+Shelf = Dossiers | Visits | Documents
 
 
 async def project(
@@ -27,9 +30,10 @@ async def project(
 
     A few statements a batch: what is touched is read once and written once.
     """
-    groups: tuple[tuple[Dossiers | Visits, list[StoredEvent]], ...] = (
+    groups: tuple[tuple[Shelf, list[StoredEvent]], ...] = (
         (Dossiers(office_id), _of(events, projected_dossiers.KINDS)),
         (Visits(office_id), _of(events, projected_visits.KINDS)),
+        (Documents(office_id), _of(events, projected_documents.KINDS)),
     )
     problems: list[Problem] = []
     for shelf, own in groups:
@@ -44,7 +48,7 @@ def _of(events: Sequence[StoredEvent], kinds: str | tuple[str, ...]) -> list[Sto
     return [event for event in events if event.kind.startswith(kinds)]
 
 
-def _fold(shelf: Dossiers | Visits, event: StoredEvent) -> Problem | None:
+def _fold(shelf: Shelf, event: StoredEvent) -> Problem | None:
     """Apply one event; whatever goes wrong is named without a word of what it holds."""
     if event.body is None:
         return None  # a kind of a later version: projected by a rebuild after the upgrade

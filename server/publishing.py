@@ -74,6 +74,27 @@ async def tell(
     await _say(conn, await desk.open_desks(conn, [office_id]), [office_id], judged, now_ms)
 
 
+async def stand_again(
+    conn: AsyncConnection, office_id: bytes, kind: str, body: bytes, said_ms: int
+) -> None:
+    """Keep as present state of one office what it was told before this province was restored.
+
+    It is not said here: the office has it. What was published later, or the same, stands as it
+    is. Raises Refusal or Malformed as `sayings.judge`.
+    """
+    item = judge(kind, body)
+    name_of = _NAMES.get(type(item.body))
+    name = "" if name_of is None else name_of(item.body)
+    standing = select(publication.c.body).where(
+        publication.c.office_id.in_([PROVINCE, office_id]),
+        publication.c.kind == kind,
+        publication.c.name == name if name else publication.c.name.startswith("#"),
+        (publication.c.at_ms > said_ms) | (publication.c.body == bytes(item.saying.body)),
+    )
+    if (await conn.execute(standing.limit(1))).first() is None:
+        await _keep(conn, [office_id], [item], said_ms)
+
+
 async def _say(
     conn: AsyncConnection,
     desks: Sequence[Desk],

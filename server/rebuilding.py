@@ -32,11 +32,12 @@ async def rebuild(ctx: ServerContext) -> int:
     count = 0
     for office in everybody:
         async with ctx.store.write() as conn:
-            count += await _office(conn, ctx, office.office_id)
+            count += await rebuild_office(conn, ctx, office.office_id)
     return count
 
 
-async def _office(conn: AsyncConnection, ctx: ServerContext, office_id: bytes) -> int:
+async def rebuild_office(conn: AsyncConnection, ctx: ServerContext, office_id: bytes) -> int:
+    """Empty the projections of one office and fill them again; return how many events."""
     journals = await _journals(conn, office_id)
     for table in PROJECTIONS:
         await conn.execute(table.delete().where(table.c.office_id == office_id))

@@ -18,11 +18,12 @@ from server.judging import DETAIL_CHARS_MAX, Judged, judge_all
 from server.keys import ServerKeys
 from server.sessions import Session
 from wire import block, digests, message, plaintext, short_plaintext, statements
+from wire.block import ChainedEvent
 from wire.codec import inflate
 from wire.digests import DayRow
 from wire.foreign import read_json
 from wire.keys import VerifyKey
-from wire.limits import REPORT_PLAIN_BYTES_MAX
+from wire.limits import EVENTS_PLAIN_BYTES_MAX, REPORT_PLAIN_BYTES_MAX
 from wire.message import Envelope
 from wire.plaintext import Problem, Up
 from wire.problems import Malformed, Refusal
@@ -62,14 +63,15 @@ class Report(Struct, frozen=True):
 class Request(Struct, frozen=True, kw_only=True):
     """An authentic, opened message; as long as its contents are not read it has none.
 
-    `session`: the one it came in, None for a full message. `judged` are its events, `head` is the
-    device's statement of its head, if it holds. `remarks` are problems of the message itself
-    (seq 0).
+    `session`: the one it came in, None for a full message. `judged` are its events, `returned` the
+    desk events it gives back, `head` is the device's statement of its head, if it holds. `remarks`
+    are problems of the message itself (seq 0).
     """
 
     hash: bytes
     up: Up
     judged: Sequence[Judged] = ()
+    returned: Sequence[ChainedEvent] = ()
     report: Report | None = None
     days: list[DayRow] | None = None
     head: bytes | None = None
@@ -136,12 +138,16 @@ def read_contents(opened: Request, device_key: bytes) -> Request:
         chained = block.unpack(up.events) if up.events is not None else []
         if chained:
             block.check_against(chained, up.head)
+        taken = sum(len(item.event or b"") + 1 for item in chained)
+        room = EVENTS_PLAIN_BYTES_MAX - taken
+        returned = block.unpack(up.returned, plain_limit=room) if up.returned is not None else []
     except Malformed as error:
         raise malformed(error) from error
     remarks: list[Problem] = []
     return msgspec.structs.replace(
         opened,
         judged=judge_all(chained),
+        returned=returned,
         report=_report(up, remarks),
         days=_days(up, remarks),
         head=_head(up, device_key, remarks),

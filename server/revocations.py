@@ -32,6 +32,15 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o640)
 
 
+def every(data_dir: Path) -> dict[bytes, bytes]:
+    """Return the signed statement of each revoked device, by its id."""
+    path = data_dir / NAME
+    if not path.exists():
+        return {}
+    lines = [line.split() for line in path.read_text(encoding="ascii").splitlines()]
+    return {bytes.fromhex(line[0]): bytes.fromhex(line[1]) for line in lines if len(line) == 2}
+
+
 def is_revoked(data_dir: Path, device_id: bytes) -> bool:
     """Return whether the file names this device."""
     path = data_dir / NAME

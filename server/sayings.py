@@ -34,8 +34,8 @@ from wire.problems import FieldError, Malformed, Refusal
 from wire.texts import Text
 
 OWN_KINDS: Final = frozenset({
-    "conflict.settled", "desk.opened", "device.revoked", "event.rejected", "numbers.leased",
-    "office.recoded", "successor.named",
+    "conflict.settled", "desk.opened", "device.revoked", "event.rejected", "journal.released",
+    "numbers.leased", "office.recoded", "successor.named",
 })  # fmt: skip
 """Written by the server itself; publishing them by hand would break a promise."""
 

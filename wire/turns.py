@@ -107,6 +107,11 @@ def judge(
     return TurnJudgement(after, current=True, incident=incident, turn=answer)
 
 
+def any_once(state: TurnState) -> TurnState:
+    """Return the state of a device that may show any turn once: the server was put back."""
+    return TurnState(state.shown, state.given, state.stale_given, state.last_was, any_once=True)
+
+
 def encode_state(state: TurnState) -> bytes:
     """Return the state as one value for a database."""
     members: dict[str, object] = {

@@ -3,7 +3,6 @@
 The daemon makes and judges the messages; the stick is held by whoever plugged it in.
 """
 
-import os
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +11,7 @@ import msgspec
 
 from agent.cli.link import Daemon, daemon_of
 from agent.cli.tree import Context
+from agent.sticks import Moved, RefusedFile, free_name, size_of
 from agent.web.shapes import AnswerTaken, CarriedAnswer, ExportAsked, ExportedMessage
 from carrier import names, reading
 from carrier.writing import Carried
@@ -24,24 +24,6 @@ MAKE_S: Final = 120.0
 """Compressing and sealing 1 MiB of events on the slowest box takes seconds."""
 
 
-class Refused(msgspec.Struct, frozen=True):
-    """A file that was not taken, and the code of why."""
-
-    file: str
-    code: str
-
-
-class Moved(msgspec.Struct, frozen=True):
-    """What went onto the stick or came from it."""
-
-    ok: bool
-    messages: int
-    blobs: int
-    bytes: int
-    refused: tuple[Refused, ...]
-    safe_to_remove: bool
-
-
 def export(context: Context, *, directory: Path, as_json: bool) -> None:
     """Put everything that waits onto a stick; exits with 1 when it does not hold it."""
     speech, daemon = context.speech, daemon_of(context)
@@ -49,7 +31,7 @@ def export(context: Context, *, directory: Path, as_json: bool) -> None:
         carried = Carried(directory)
         _write_all(speech, daemon, carried)
         carried.settle()
-        size = sum((carried.folder / name).stat().st_size for name in carried.written)
+        size = size_of(carried)
     except Refusal as refusal:
         speech.refuse(refusal)
     moved = Moved(True, len(carried.written), 0, size, (), safe_to_remove=True)
@@ -65,7 +47,7 @@ def _write_all(speech: Speech, daemon: Daemon, carried: Carried) -> None:
     with bar(speech("carrier.exporting"), max(backlog.backlog, 1)) as progress:
         while True:
             made = daemon.post("/api/carrier/messages", ExportAsked(after), ExportedMessage, MAKE_S)
-            carried.write(_free_name(carried), made.message)
+            carried.write(free_name(carried), made.message)
             progress(made.last - backlog.delivered)
             if not made.more:
                 return
@@ -75,13 +57,6 @@ def _write_all(speech: Speech, daemon: Daemon, carried: Carried) -> None:
 class _Backlog(msgspec.Struct, frozen=True):
     backlog: int
     delivered: int
-
-
-def _free_name(carried: Carried) -> str:
-    while True:
-        name = names.message_name(os.urandom(names.MESSAGE_BYTES))
-        if not carried.has(name):
-            return name
 
 
 def import_(context: Context, *, directory: Path, as_json: bool) -> None:
@@ -98,7 +73,7 @@ def import_(context: Context, *, directory: Path, as_json: bool) -> None:
                 data = reading.read(path)
                 answer = daemon.try_post("/api/carrier/answers", CarriedAnswer(data), AnswerTaken)
             except Refusal as refusal:
-                refused.append(Refused(path.name, refusal.code))
+                refused.append(RefusedFile(path.name, refusal.code))
                 continue
             finally:
                 progress(number)

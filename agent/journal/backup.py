@@ -158,7 +158,7 @@ def restore(backup_file: Path, key: bytes, target: Path, now_ms: int) -> Path | 
     fresh.unlink(missing_ok=True)
     _write_durably(backup_file, fresh)
     _note_restored(fresh, key, backup_file)
-    aside = _set_aside(target, key, now_ms)
+    aside = set_aside(target, key, now_ms)
     fresh.rename(target)  # until here the old journal stood under this name, from here the copy
     sync_directory(target.parent)
     return aside
@@ -188,7 +188,7 @@ def _note_restored(file: Path, key: bytes, source: Path) -> None:
         connection.close()
 
 
-def _set_aside(target: Path, key: bytes, now_ms: int) -> Path | None:
+def set_aside(target: Path, key: bytes, now_ms: int) -> Path | None:
     """Give the file a second name, never over anything, and take its WAL out of the way.
 
     The first name stays: there is no moment at which a daemon would find no journal, or a sound

@@ -15,13 +15,14 @@ from typing import Final, NamedTuple, TypeVar, cast
 
 from agent.clock import Clock
 from agent.journal import again, database
-from agent.journal.commit import CommitFailed, Job, Outcome, commit
+from agent.journal.commit import CommitFailed, Committed, Job, Outcome, commit
 from agent.journal.database import Connection, Connector
 from agent.journal.identity import Identity
 from agent.journal.marks import adopt, read_marks
 from agent.journal.projector import Projector
-from agent.journal.transaction import Marks, Transaction
+from agent.journal.transaction import Marks, Transaction, now_in
 from agent.journal.worker import Worker
+from agent.reserve import Reserve
 from wire.chain import Head
 from wire.problems import Refusal
 
@@ -55,9 +56,12 @@ class Journal:
         identity: Identity | None,
         projector: Projector,
         clock: Clock,
+        reserve: Reserve | None = None,
     ) -> None:
         self.path = path
-        self.identity = identity
+        self.reserve = reserve
+        """Room kept aside for what cannot wait; None: none is."""
+        self._enrolled = identity
         self.broken: Refusal | None = None
         """Why nothing is written any more; None while all is well."""
         self.broken_at_ms = 0
@@ -85,6 +89,7 @@ class Journal:
         projector: Projector,
         clock: Clock,
         connect: Connector | None = None,
+        reserve: Reserve | None = None,
     ) -> "Journal":
         """Open or make the journal at `path` with the raw 32-byte `key`.
 
@@ -107,6 +112,8 @@ class Journal:
             if database.primary_code(error) not in database.DISK_CODES:
                 raise  # a mistake of this program
             raise database.refusal_of(error) from error
+        except OSError as error:
+            raise Refusal("disk-failed", str(error)) from error
         return cls(
             path=path,
             key=key,
@@ -117,7 +124,13 @@ class Journal:
             identity=identity,
             projector=projector,
             clock=clock,
+            reserve=reserve,
         )
+
+    @property
+    def identity(self) -> Identity | None:
+        """Which journals are written and held now; None before enrolment."""
+        return now_in(self._enrolled, self._marks)
 
     @property
     def marks(self) -> Marks:
@@ -204,7 +217,7 @@ class Journal:
 
         Raises Refusal `journal-damaged` when the file holds other journals already.
         """
-        self.identity = identity
+        self._enrolled = identity
         await self.write(lambda transaction: adopt(transaction.conn, identity))
         self._set_marks(await self._writer.run(read_marks))
 
@@ -237,7 +250,7 @@ class Journal:
         await self._writer.run(again.fold_in)
         await self._writer.run(partial(again.prove_tail, acknowledged=self._marks.head))
         await self._writer.run(partial(again.prove_write, now_ms=self._clock.now_ms()))
-        marks = await self._writer.run(partial(_prepare, self.identity, self._projector))
+        marks = await self._writer.run(partial(_prepare, self._enrolled, self._projector))
         former = self._reader
         self._reader = await Worker.start(self.connect_reader, "journal reader")
         with contextlib.suppress(database.DatabaseError):
@@ -299,12 +312,12 @@ class Journal:
             commit,
             entries=entries,
             marks=self._marks,
-            identity=self.identity,
+            identity=self._enrolled,
             projector=self._projector,
             now_ms=self._clock.now_ms(),
         )
         try:
-            done = await self._writer.run(work)
+            done = await self._done(work)
         except CommitFailed as failed:
             self._failed(batch, failed)
             return
@@ -321,6 +334,15 @@ class Journal:
         for entry, outcomes in zip(batch, done.outcomes, strict=False):
             if not entry.waiter.done():
                 entry.waiter.set_result(outcomes)
+
+    async def _done(self, work: Callable[[Connection], Committed]) -> Committed:
+        """Commit, once more with the room of the reserve when the disk is full."""
+        try:
+            return await self._writer.run(work)
+        except CommitFailed as failed:
+            if failed.broken or self.reserve is None or not self.reserve.give_up():
+                raise
+            return await self._writer.run(work)
 
     def _failed(self, batch: list[_Entry], failed: CommitFailed) -> None:
         if failed.marks is not None:

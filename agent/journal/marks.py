@@ -3,7 +3,7 @@
 from agent.journal.database import Connection
 from agent.journal.identity import Identity
 from agent.journal.schema import Side
-from agent.journal.transaction import Marks
+from agent.journal.transaction import SALVAGED_UNTIL, Marks, get_meta
 from wire.chain import Head
 from wire.problems import Refusal
 
@@ -41,6 +41,10 @@ def read_marks(conn: Connection) -> Marks:
         desk=desk[0],
         desk_head=desk_head,
         desk_bytes=desk[3],
+        journal=office[5],
+        desk_id=desk[5],
+        desk_writer=desk[4],
+        promised=get_meta(conn, SALVAGED_UNTIL) or 0,
     )
 
 
@@ -83,10 +87,21 @@ def adopt(conn: Connection, identity: Identity) -> None:
                 " VALUES (?, ?, ?, 'open', 0, ?, 0)",
                 (side, journal, writer, genesis.hash),
             )
-        elif (held[4], held[5]) != (writer, journal):
+        elif not _had(conn, side, writer, journal):
             raise Refusal("journal-damaged", f"{side} journal {held[5].hex()}")
-    number = conn.execute(OPEN, ("office",)).fetchone()[0]
-    conn.execute(
-        "INSERT OR IGNORE INTO delivered(journal, seq, hash, bytes, at_ms) VALUES (?, 0, ?, 0, 0)",
-        (number, identity.genesis.hash),
-    )
+    number, genesis = conn.execute(OPEN, ("office",)).fetchone()[0], identity.genesis
+    first = conn.execute("SELECT id FROM journal WHERE no = ?", (number,)).fetchone()[0]
+    if first == identity.journal:
+        conn.execute(
+            "INSERT OR IGNORE INTO delivered(journal, seq, hash, bytes, at_ms)"
+            " VALUES (?, 0, ?, 0, 0)",
+            (number, genesis.hash),
+        )
+
+
+def _had(conn: Connection, side: Side, writer: bytes, journal: bytes) -> bool:
+    """Whether the file holds the journal of enrolment: open, or followed by others of its own."""
+    row = conn.execute(
+        "SELECT 1 FROM journal WHERE side = ? AND writer_id = ? AND id = ?", (side, writer, journal)
+    ).fetchone()
+    return row is not None

@@ -53,6 +53,14 @@ class Projector(Protocol):
         """Follow the delivered mark over events: `sign` 1 when proven, -1 when taken back."""
         ...
 
+    def renamed(self, connection: Connection, pos: int, before: bytes, after: bytes) -> None:
+        """The event at `pos` was entered anew: its hash was `before` and is `after`."""
+        ...
+
+    def begun(self, connection: Connection) -> None:
+        """Another office journal begins, of which nothing is delivered."""
+        ...
+
     def undone(self) -> None:
         """Something was rolled back: forget whatever was remembered outside the database."""
         ...
@@ -71,6 +79,12 @@ class NoViews:
         self, connection: Connection, identity: Identity, rows: Sequence[DeliveredRow], sign: int
     ) -> None:
         """Nothing to follow."""
+
+    def renamed(self, connection: Connection, pos: int, before: bytes, after: bytes) -> None:
+        """Nothing to find again."""
+
+    def begun(self, connection: Connection) -> None:
+        """Nothing to count anew."""
 
     def undone(self) -> None:
         """Nothing to forget."""

@@ -106,6 +106,25 @@ STEPS: Final[Sequence[Sequence[str]]] = (
              last_seq INTEGER NOT NULL
            ) STRICT, WITHOUT ROWID""",
     ),
+    (
+        # What only this file had behind the place from which a successor goes on, as it was
+        # written; entered anew it stands in the successor.
+        """CREATE TABLE aside(
+             journal INTEGER NOT NULL REFERENCES journal(no),
+             seq INTEGER NOT NULL,
+             hash BLOB NOT NULL,
+             body BLOB,
+             digest BLOB,
+             PRIMARY KEY (journal, seq)
+            ) STRICT, WITHOUT ROWID""",
+    ),
+    (
+        # Blobs the province said it holds whole; no event tells it.
+        """CREATE TABLE arrived(
+             blob BLOB PRIMARY KEY,
+             at_ms INTEGER NOT NULL
+           ) STRICT, WITHOUT ROWID""",
+    ),
 )
 
 VERSION: Final = len(STEPS)

@@ -26,6 +26,10 @@ from wire.problems import Malformed, Refusal
 
 INSERT_EVENT = "INSERT INTO event(pos, journal, seq, hash, body) VALUES (?, ?, ?, ?, ?)"
 EMPTY = Head(0, bytes(32))
+SALVAGED = "salvaged."
+"""In `meta`, with the number of an own event: its hash ‖ bytes, until what is before it is back."""
+SALVAGED_UNTIL = "salvaged.until"
+"""In `meta`: the last own event that a damaged file had, after a salvage."""
 DELIVERED_ROWS = 1000
 """Events read at a time while the delivered mark moves: flat memory however far it goes."""
 
@@ -37,7 +41,8 @@ class Marks(msgspec.Struct, frozen=True):
     is the latest `at` that any event of the office journal bears, "" for none: clocks fall back.
     `promised` is the number up to which the province holds own events that are not here: this file
     was restored, and nothing new may follow before they are back (docs/protocol.md section 5).
-    It is not written down: a restart finds it out again.
+    It is not written down: a restart finds it out again. `desk_id` and `desk_writer` name the desk
+    journal that is open now: after a restore of the province another one follows.
     """
 
     pos: int = 0
@@ -51,6 +56,10 @@ class Marks(msgspec.Struct, frozen=True):
     desk_head: Head = EMPTY
     desk_bytes: int = 0
     promised: int = 0
+    journal: bytes = b""
+    """Id of the open office journal: after a succession another than enrolment's."""
+    desk_id: bytes = b""
+    desk_writer: bytes = b""
 
     @property
     def is_recovering(self) -> bool:
@@ -84,9 +93,14 @@ class Transaction:
     ) -> None:
         self.conn = conn
         self.marks = marks
-        self.identity = identity
+        self._enrolled = identity
         self.now_ms = now_ms
-        self._projector = projector
+        self.projector = projector
+
+    @property
+    def identity(self) -> Identity | None:
+        """Which journals are written and held now; None before enrolment."""
+        return now_in(self._enrolled, self.marks)
 
     @property
     def head(self) -> Head:
@@ -140,13 +154,16 @@ class Transaction:
             marks.desk_head,
             marks.desk_bytes,
             marks.promised,
+            marks.journal,
+            marks.desk_id,
+            marks.desk_writer,
         )
         place = Appended(pos, head.seq, head.hash)
         if event is None:
-            self._follow(marks.office, "office", place, data)
+            self.follow(marks.office, "office", place, data)
         else:
             entry = Entry(pos, marks.office, "office", head.seq, head.hash, event, body)
-            self._projector.apply(self.conn, entry)
+            self.projector.apply(self.conn, entry)
             answering.answer(self.conn, marks.office, head.seq, event)
         return place
 
@@ -167,16 +184,42 @@ class Transaction:
                 self._append_gone(item)
             else:
                 self.append_bytes(item.event, _readable(item.event))
+        if news:
+            self.conn.executemany(
+                "DELETE FROM meta WHERE key = ?", [(f"{SALVAGED}{item.seq}",) for item in news]
+            )
+            self._append_salvaged()
         return len(news)
+
+    def _append_salvaged(self) -> None:
+        """Append again what was saved from a damaged file and now leads on from the head."""
+        while (kept := get_meta(self.conn, f"{SALVAGED}{self.head.seq + 1}")) is not None:
+            data = kept[32:]
+            if chain.link(self.head.hash, chain.event_digest(data)) != kept[:32]:
+                return
+            self.append_bytes(data, _readable(data))
+            self.conn.execute("DELETE FROM meta WHERE key = ?", (f"{SALVAGED}{self.head.seq}",))
 
     def expect_back(self, seq: int) -> None:
         """Let nothing new follow before own events up to `seq` are here; 0: wait no longer."""
+        if not seq and self.marks.promised:
+            self._end_of_salvage()
         self.marks = msgspec.structs.replace(self.marks, promised=seq)
+
+    def _end_of_salvage(self) -> None:
+        """What a damaged file had and neither side can give back is lost: name it for good."""
+        until = get_meta(self.conn, SALVAGED_UNTIL)
+        if until is None:
+            return
+        self.conn.execute("DELETE FROM meta WHERE key = ?", (SALVAGED_UNTIL,))
+        if until > self.head.seq:
+            lost = f"{self.identity.journal.hex() if self.identity else ''} {self.head.seq + 1}"
+            self.note_problem("desk", 0, "events-lost", f"{lost}..{until}")
 
     def _append_gone(self, item: ChainedEvent) -> None:
         marks, pos = self.marks, self.marks.pos + 1
         self.conn.execute(INSERT_EVENT, (pos, marks.office, item.seq, item.hash, None))
-        self._note_gone(pos, item)
+        self.note_gone(pos, item)
         self.marks = msgspec.structs.replace(marks, pos=pos, head=Head(item.seq, item.hash))
 
     def append_desk(self, events: Sequence[ChainedEvent]) -> list[Appended]:
@@ -200,21 +243,47 @@ class Transaction:
             appended.append(self._append_desk_one(item))
         return appended
 
+    def follow_desk(self, desk_id: bytes, writer: bytes) -> None:
+        """Close the desk journal and open the one that follows it, empty; what was said stays.
+
+        `writer` is the key id of the province's signing key that opened it.
+        """
+        start = chain.genesis(writer, desk_id)
+        self.conn.execute(
+            "UPDATE journal SET state = 'closed', head_seq = ?, head_hash = ?, head_bytes = ?"
+            " WHERE no = ?",
+            (*self.marks.desk_head, self.marks.desk_bytes, self.marks.desk),
+        )
+        number = self.conn.execute(
+            "INSERT INTO journal(side, id, writer_id, state, head_seq, head_hash, head_bytes)"
+            " VALUES ('desk', ?, ?, 'open', 0, ?, 0)",
+            (desk_id, writer, start.hash),
+        ).lastrowid
+        self.marks = msgspec.structs.replace(
+            self.marks,
+            desk=number,
+            desk_head=start,
+            desk_bytes=0,
+            desk_id=desk_id,
+            desk_writer=writer,
+        )
+
     def _append_desk_one(self, item: ChainedEvent) -> Appended:
         marks, pos = self.marks, self.marks.pos + 1
         self.conn.execute(INSERT_EVENT, (pos, marks.desk, item.seq, item.hash, item.event))
         if item.event is None:
-            self._note_gone(pos, item)
+            self.note_gone(pos, item)
         head = Head(item.seq, item.hash)
         self.marks = msgspec.structs.replace(
             marks, pos=pos, desk_head=head, desk_bytes=marks.desk_bytes + len(item.event or b"")
         )
         place = Appended(pos, item.seq, item.hash)
         if item.event is not None:
-            self._follow(marks.desk, "desk", place, item.event)
+            self.follow(marks.desk, "desk", place, item.event)
         return place
 
-    def _note_gone(self, pos: int, item: ChainedEvent) -> None:
+    def note_gone(self, pos: int, item: ChainedEvent) -> None:
+        """Keep what chain and bookkeeping need of an event that is forgotten."""
         gone = item.gone
         if gone is None:
             raise Malformed("gone-missing")
@@ -230,7 +299,7 @@ class Transaction:
         if row is None or row[0] != item.hash:
             raise Refusal("fork", f"desk {item.seq}")
 
-    def _follow(self, journal: int, side: Side, place: Appended, data: bytes) -> None:
+    def follow(self, journal: int, side: Side, place: Appended, data: bytes) -> None:
         """Let the views follow bytes that somebody else wrote, whatever they are."""
         try:
             event = wire_event.decode(data)
@@ -238,7 +307,7 @@ class Transaction:
             # Poison never blocks a journal: it stays chained, is named, and is not projected.
             self.note_problem(side, place.seq, "event-malformed", error.reason)
             return
-        self._projector.apply(
+        self.projector.apply(
             self.conn, Entry(place.pos, journal, side, place.seq, place.hash, event)
         )
 
@@ -279,7 +348,7 @@ class Transaction:
         )
         while rows := [DeliveredRow(*row) for row in cursor.fetchmany(DELIVERED_ROWS)]:
             size += sum(len(row.body or b"") for row in rows)
-            self._projector.delivered(self.conn, self.identity, rows, sign)
+            self.projector.delivered(self.conn, self.identity, rows, sign)
         return size
 
     def hash_at(self, seq: int) -> bytes | None:
@@ -330,6 +399,19 @@ class Transaction:
     def set_meta(self, key: str, value: str | int | bytes) -> None:
         """Keep `value` under `key` in this transaction."""
         set_meta(self.conn, key, value)
+
+    def delete_meta(self, key: str) -> None:
+        """Keep nothing under `key` any more."""
+        self.conn.execute("DELETE FROM meta WHERE key = ?", (key,))
+
+
+def now_in(enrolled: Identity | None, marks: Marks) -> Identity | None:
+    """Return who this box is, with the journals that are open now on either side."""
+    if enrolled is None or not marks.office:
+        return enrolled
+    return enrolled._replace(
+        journal=marks.journal, desk=marks.desk_id, desk_writer=marks.desk_writer
+    )
 
 
 def _readable(data: bytes) -> Event | None:

@@ -43,6 +43,8 @@ class Answer:
     """The receipt statement, if it is the province's and says what the answer says."""
     own: Sequence[ChainedEvent] = ()
     """Events of this very journal, given back to a `fetch`."""
+    branch: tuple[bytes, Sequence[ChainedEvent]] | None = None
+    """A former journal of this device, and the province's events of it."""
     revocation: bytes | None = None
     device_record: bytes | None = None
 
@@ -94,7 +96,8 @@ def examine(down: Down, enrolment: Enrolment) -> Answer:
         desk,
         broken,
         proof=_proof(down, enrolment, key),
-        own=_own_events(down, enrolment),
+        own=_given_back(down, enrolment, enrolment.identity.journal),
+        branch=_branch(down, enrolment),
         revocation=_revocation(down, enrolment, key),
         device_record=_device_record(down, enrolment, key),
     )
@@ -134,9 +137,17 @@ def _desk_events(down: Down) -> tuple[Sequence[ChainedEvent], str | None]:
         return (), _reason(error)
 
 
-def _own_events(down: Down, enrolment: Enrolment) -> Sequence[ChainedEvent]:
-    """Return the events of this journal that were given back; what cannot be read is nothing."""
-    own = enrolment.identity.device_id, enrolment.identity.journal
+def _branch(down: Down, enrolment: Enrolment) -> tuple[bytes, Sequence[ChainedEvent]] | None:
+    """Return the events of a former journal of this device that an answer brings."""
+    if down.history is None or down.history.journal == enrolment.identity.journal:
+        return None
+    journal = down.history.journal
+    return journal, _given_back(down, enrolment, journal)
+
+
+def _given_back(down: Down, enrolment: Enrolment, journal: bytes) -> Sequence[ChainedEvent]:
+    """Return the events of a journal that were given back; what cannot be read is nothing."""
+    own = enrolment.identity.device_id, journal
     if down.history is None or down.history[:2] != own:
         return ()
     try:

@@ -8,6 +8,7 @@ say; what a session has said already, a short one leaves out (section 4.2).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -19,10 +20,11 @@ from agent.sync.session import Envelope
 from agent.sync.store import Outgoing
 from wire import message, plaintext, statements
 from wire.block import EventsBlock, Gone, pack
+from wire.chain import Head
 from wire.codec import CODECS, D1_CODEC, compress
 from wire.keys import SealingPublicKey
 from wire.limits import EVENTS_PACKED_BYTES_MAX
-from wire.plaintext import Fetch, Up
+from wire.plaintext import BlobState, Fetch, Up
 from wire.problems import Malformed
 from wire.short_plaintext import Standing, encode_short_up
 from wire.statements import HeadStatement
@@ -39,20 +41,31 @@ class Extras:
 
     `mending`: turn of a stale answer, good only together with `was`. `introduce`: the province
     did not know the sender, so the device record goes along; either needs a full message.
-    `fetch`: number of the first own event that is wanted back, and nothing is sent meanwhile.
-    `report` is JSON, `days` CBOR.
+    `fetch`: number of the first own event that is wanted back, and nothing is sent meanwhile;
+    `branch`: the province's events of a former journal, for reading. `gives_back`: desk events that
+    the province has lost, in place of own ones.
+    `prove`: the answer is to bring a receipt statement, which a full one does anyway.
+    `report` is JSON, `days` CBOR. `box`: what is shown of the box, None to leave it out; `new_box`:
+    it is shown for the first time, which a full message does.
     """
 
     mending: bytes | None = None
     introduce: bool = False
     fetch: int | None = None
+    branch: Fetch | None = None
     report: bytes | None = None
     days: bytes | None = None
+    prove: bool = False
+    box: bytes | None = None
+    new_box: bool = False
+    gives_back: bool = False
+    blobs: tuple[BlobState, ...] = ()
 
     @property
     def full(self) -> bool:
         """Whether only a full message can say this."""
-        return self.mending is not None or self.introduce or self.fetch is not None
+        mends = self.mending is not None or self.introduce
+        return mends or self.fetch is not None or self.gives_back or self.new_box
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,29 +78,37 @@ class Built:
     last_seq: int
     """The last event in it; that before the first when there is none."""
     envelope: Envelope
+    proves: bool
+    """Its answer is to bring a receipt statement."""
+    standing: Standing
+    """What a short message left out, and its answer leaves out too."""
+    named: tuple[BlobState, ...] = ()
+    """Blobs it asks about."""
 
 
 class Builder:
     """Makes this device's messages."""
 
-    def __init__(self, enrolment: Enrolment, box: bytes, clock: Clock) -> None:
+    def __init__(self, enrolment: Enrolment, clock: Clock) -> None:
         self._enrolment = enrolment
-        self._box = box
         self._clock = clock
         self._receiver = SealingPublicKey(enrolment.province.sealing_key)
 
-    @property
-    def standing(self) -> Standing:
-        """What every short message of this run of the agent leaves out."""
+    def _standing(self, outgoing: Outgoing) -> Standing:
+        """Return what every short message about this desk journal leaves out."""
         identity = self._enrolment.identity
         boot = boot_mark(self._clock, identity.device_id)
-        return Standing(identity.office_id, identity.journal, identity.desk, boot)
+        desk = outgoing.desk or identity.desk
+        return Standing(identity.office_id, identity.journal, desk, boot)
 
     def build(self, outgoing: Outgoing, batch: Batch, extras: Extras, envelope: Envelope) -> Built:
         """Return a message with as many events as `batch` allows, wrapped as `envelope` says."""
         packed = pack_within(outgoing, batch)
+        standing = self._standing(outgoing)
+        back = outgoing.returning
+        returned = Packed() if back is None else _pack_items(back.start, back.items, batch)
         up = Up(
-            **self.standing._asdict(),
+            **standing._asdict(),
             head=outgoing.head,
             events=packed.block,
             cursor=outgoing.cursor,
@@ -99,35 +120,41 @@ class Builder:
             codecs=CODECS,
             report=_packed_report(extras.report),
             days=extras.days,
-            fetch=self._wanted(extras.fetch),
+            fetch=self._wanted(extras.fetch) or extras.branch,
+            prove=extras.prove and envelope.session is not None,
+            returned=returned.block,
+            proof=None if back is None else back.proof,
+            blobs=extras.blobs,
         )
         if envelope.session is not None:
             text, device_id = encode_short_up(up), self._enrolment.identity.device_id
             sealed = envelope.session.seal_up(text, device_id=device_id, iv=envelope.iv)
         else:
-            sealed = self._in_full(up, extras, envelope.offer)
-        load = Load(packed.plain_bytes, packed.packed_bytes, up_bytes=len(sealed))
+            record = outgoing.record or self._enrolment.record_cose
+            shown = msgspec.structs.replace(up, box=extras.box, session=envelope.offer)
+            sealed = self._in_full(shown, record if extras.introduce else None)
+        carried = packed if back is None else returned
+        load = Load(carried.plain_bytes, carried.packed_bytes, up_bytes=len(sealed))
         last_seq = outgoing.start.seq + packed.count
-        return Built(sealed, message.request_hash(sealed), load, last_seq, envelope)
+        proves = up.prove or envelope.session is None
+        return Built(
+            sealed, message.request_hash(sealed), load, last_seq, envelope, proves, standing
+        )
 
     def _wanted(self, first: int | None) -> Fetch | None:
         identity = self._enrolment.identity
         return None if first is None else Fetch(identity.device_id, identity.journal, first)
 
-    def _in_full(self, up: Up, extras: Extras, offer: bytes | None) -> bytes:
+    def _in_full(self, up: Up, record: bytes | None) -> bytes:
         key = self._enrolment.device_key
-        whole = msgspec.structs.replace(
-            up,
-            box=self._box,
-            session=offer,
-            statement=statements.sign(HeadStatement(up.journal, *up.head), key),
-        )
+        head = HeadStatement(up.journal, *up.head)
+        whole = msgspec.structs.replace(up, statement=statements.sign(head, key))
         return message.seal_full(
             plaintext.encode_up(whole),
             sender=key,
             receiver=self._receiver,
             direction="up",
-            device_record=self._enrolment.record_cose if extras.introduce else None,
+            device_record=record,
         )
 
 
@@ -155,14 +182,18 @@ def pack_within(outgoing: Outgoing, batch: Batch) -> Packed:
     How well events compress is known only afterwards: what comes out much too large is cut in
     proportion and packed again.
     """
-    count = len(outgoing.items)
+    return _pack_items(outgoing.start, outgoing.items, batch)
+
+
+def _pack_items(start: Head, waiting: Sequence[bytes | Gone], batch: Batch) -> Packed:
+    count = len(waiting)
     while count:
-        items = outgoing.items[:count]
+        items = waiting[:count]
         bodies = [item for item in items if not isinstance(item, Gone)]
         gone = [item for item in items if isinstance(item, Gone)]
         try:
-            first = outgoing.start.seq + 1
-            block = pack(first, outgoing.start.hash, bodies, gone=gone, level=batch.level)
+            first = start.seq + 1
+            block = pack(first, start.hash, bodies, gone=gone, level=batch.level)
         except Malformed as error:
             if error.reason != "too-large" or count == 1:
                 raise

@@ -31,6 +31,7 @@ from agent.sync.signals import (
     Abandon,
     Answered,
     Appended,
+    Asking,
     BackingOff,
     Due,
     Effect,
@@ -117,6 +118,11 @@ class Engine:
     def on_appended_idle(self, state: Idle, _signal: Appended, now_ms: int) -> tuple[Effect, ...]:
         """New events: let their neighbours catch up, then send."""
         self.unsent = True
+        soon_ms = min(state.until_ms, now_ms + COALESCE_MS)
+        return self._wait(Idle(soon_ms), soon_ms)
+
+    def on_asking(self, state: Idle, _signal: Asking, now_ms: int) -> tuple[Effect, ...]:
+        """Something is to be asked about blobs: soon, with what else comes up meanwhile."""
         soon_ms = min(state.until_ms, now_ms + COALESCE_MS)
         return self._wait(Idle(soon_ms), soon_ms)
 
@@ -266,6 +272,7 @@ TRANSITIONS: Mapping[tuple[type[State], type[Input]], tuple[Row, tuple[type[Stat
     (Idle, Due): (Engine.on_due, (Exchanging,)),
     (Idle, SyncNow): (Engine.on_due, (Exchanging,)),
     (Idle, Appended): (Engine.on_appended_idle, (Idle,)),
+    (Idle, Asking): (Engine.on_asking, (Idle,)),
     (Exchanging, Appended): (Engine.on_appended, (Exchanging,)),
     (Exchanging, SyncNow): (Engine.on_sync_now_exchanging, (Exchanging,)),
     (Exchanging, NetworkUp): (Engine.on_network_up_exchanging, (Exchanging,)),

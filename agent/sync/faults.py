@@ -84,6 +84,8 @@ RECEIPT_WRONG = Fault("receipt-wrong", "online", holds=True)
 GAP = Fault("gap", "online", at_once=True, holds=True)
 UNKNOWN_JOURNAL = Fault("unknown-journal", "online", at_once=True, holds=True)
 FORK = Fault("fork", "online", holds=True)
+FORK_SOUGHT = Fault("fork", "online", at_once=True, holds=True)
+"""The same, and the next message finds the last common place more closely."""
 QUARANTINED = Fault("quarantined", "online")
 """Shown, but no reason to stop: the office goes on recording and sending (section 5)."""
 PROVINCE_MOVED = Fault("province-moved", "moved")
@@ -95,5 +97,5 @@ FAULTS: tuple[Fault, ...] = (
     SENDER_UNKNOWN, SIGNATURE_WRONG, RECEIVER_UNKNOWN, SESSION_UNKNOWN,
     ANSWER_FORGED, ANSWER_FOREIGN,
     DEVICE_RESTORED, MEMORY_STALE, RECEIPT_STUCK, RECEIPT_WRONG,
-    GAP, UNKNOWN_JOURNAL, FORK, QUARANTINED, PROVINCE_MOVED, DEVICE_REVOKED,
+    GAP, UNKNOWN_JOURNAL, FORK, FORK_SOUGHT, QUARANTINED, PROVINCE_MOVED, DEVICE_REVOKED,
 )  # fmt: skip

@@ -3,8 +3,10 @@
 - The receipt is compared with our own chain at its sequence number. Only an equal hash moves the
   delivered mark: forward as a rule, back when a restored province says it holds less.
 - A receipt beyond our head, or with another hash, is never delivery: it is shown.
+- A desk journal that follows ours is gone on in (`agent.sync.desk_follow`).
 - Desk events are appended if they lead on from the desk head; else they are asked for again.
 - The turn of an answer that is not `stale` is kept in the same transaction as its effects.
+- After a fork the last common place is sought, and found the journal's successor is opened.
 - `problems` name events the province keeps but could not accept; they block nothing, and are
   shown until an own event answers them. Remarks on a message hold until the next answer.
 """
@@ -14,15 +16,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from agent.journal import Transaction
-from agent.sync import faults, store
+import msgspec
+
+from agent.journal import Transaction, succession
+from agent.sync import desk_follow, faults, own_box, store
 from agent.sync.answer import Answer
 from agent.sync.faults import Fault
+from agent.sync.forks import common_place
 from agent.sync.pacing import Load
+from wire import event as wire_event
 from wire.block import ChainedEvent
 from wire.chain import Head
 from wire.plaintext import Down
-from wire.problems import Refusal
+from wire.problems import Malformed, Refusal
 
 PROBLEMS_MAX = 1_000
 """Problems taken from one answer; a province that names more will name them again."""
@@ -62,8 +68,26 @@ class Applied:
     held: Head
     progress: bool
     desk_more: bool
+    desk_lost: bool = False
+    """The province has lost desk events and wants them back."""
+    desk_wanted: bool = False
+    """It wants them from another place than before."""
+    desk_followed: bool = False
+    """The desk journal is another one now: the session was about the former."""
     given_back: int = 0
     """Own events that the province held and this journal did not: it had been restored."""
+    branch_more: bool = False
+    """Part of the province's branch of a former journal came; more of it is wanted."""
+    entered_again: int | None = None
+    """A successor was opened, and so many events were entered anew in it."""
+    new_box: bool = False
+    """The box that changed is told of now: the next message shows it."""
+
+
+class _Released(msgspec.Struct):
+    """Body of `journal.released`: behind which journal one more may be opened, in hexadecimal."""
+
+    journal: str
 
 
 def judge(down: Down, head: Head, hash_at: Callable[[int], bytes | None]) -> Judgement:
@@ -72,10 +96,12 @@ def judge(down: Down, head: Head, hash_at: Callable[[int], bytes | None]) -> Jud
     ours = receipt.seq <= head.seq and hash_at(receipt.seq) == receipt.hash
     if fault is faults.DEVICE_REVOKED:
         return Judgement(fault, delivered=receipt if ours else None)
+    if fault is faults.FORK:
+        return Judgement(fault)
     if receipt.seq > head.seq:
         return Judgement(faults.DEVICE_RESTORED)
-    if fault is faults.FORK or not ours:
-        return Judgement(fault if fault is faults.FORK else faults.RECEIPT_WRONG)
+    if not ours:
+        return Judgement(faults.RECEIPT_WRONG)
     if down.stale and fault is None:
         fault = faults.MEMORY_STALE
     if down.verdict == "quarantined":
@@ -84,31 +110,71 @@ def judge(down: Down, head: Head, hash_at: Callable[[int], bytes | None]) -> Jud
     return Judgement(fault, delivered=receipt, held=receipt)
 
 
-def apply(transaction: Transaction, answer: Answer, load: Load, before: Head) -> Applied:
+def apply(
+    transaction: Transaction,
+    answer: Answer,
+    load: Load,
+    before: Head,
+    *,
+    last_seq: int | None = None,
+    successor: bytes | None = None,
+    box: bytes | None = None,
+) -> Applied:
     """Judge an answer and do what it says; runs inside one job of the journal.
 
-    `before`: what the province was known to hold.
+    `before`: what the province was known to hold; `last_seq`: the last event of the message, None
+    when it had none; `successor`: 16 fresh random bytes for the journal to go on in, should that
+    be due; `box`: that of this machine, told once it is known where we stand. An answer about a
+    journal that has been followed meanwhile changes nothing.
     """
     down = answer.down
+    if transaction.identity is None or down.journal != transaction.identity.journal:
+        return Applied(None, None, before, progress=True, desk_more=False)
     given_back = _take_back(transaction, answer)
     judgement = judge(down, transaction.head, transaction.hash_at)
     transaction.expect_back(_promised(judgement, down))
     if judgement.delivered is not None:
         transaction.set_delivered(judgement.delivered, transaction.now_ms)
-    desk_before = transaction.desk_head
+    desk_before, identity = transaction.desk_head, transaction.identity
     adopt(transaction, answer)
+    wanted = desk_follow.note_lost(transaction, down)
     _note_problems(transaction, down)
     store.log_exchange(transaction, load, judgement.fault)
-    held = judgement.held or before
+    fault, held = judgement.fault, judgement.held or before
     desk_moved = transaction.desk_head != desk_before
+    read = 0 if answer.branch is None else succession.append_branch(transaction, *answer.branch)
+    entered = None
+    if fault in {faults.FORK, faults.RECEIPT_WRONG}:
+        sent = _own_head(transaction, last_seq, before)
+        common = common_place(down, transaction.head, transaction.hash_at, sent)
+        if common.exact and successor is not None and succession.may_open(transaction):
+            entered = succession.open_successor(
+                transaction, successor, common.head, "fork", held=down.receipt.seq
+            )
+            fault, held = None, transaction.delivered
+        elif not common.exact and common.head != before:
+            fault, held = faults.FORK_SOUGHT, common.head
+    new_box = fault is None and box is not None and own_box.tell(transaction, box)
     return Applied(
-        fault=judgement.fault,
+        fault=fault,
         notice=faults.QUARANTINED if down.verdict == "quarantined" else None,
         held=held,
-        progress=held != before or desk_moved or given_back > 0,
+        progress=held != before or desk_moved or given_back > 0 or wanted,
         desk_more=desk_moved and down.desk_head.seq > transaction.desk_head.seq,
+        desk_lost=bool(down.desk_lost),
+        desk_wanted=wanted,
+        desk_followed=transaction.identity != identity,
         given_back=given_back,
+        branch_more=read > 0 and succession.wanted(transaction.conn) is not None,
+        entered_again=entered,
+        new_box=new_box,
     )
+
+
+def _own_head(transaction: Transaction, last_seq: int | None, before: Head) -> Head:
+    """Return the last place that a message reached: that before it when it had no events."""
+    hash_ = None if last_seq is None else transaction.hash_at(last_seq)
+    return before if last_seq is None or hash_ is None else Head(last_seq, hash_)
 
 
 def apply_late(transaction: Transaction, answer: Answer) -> None:
@@ -176,6 +242,7 @@ def _note_problems(transaction: Transaction, down: Down) -> None:
 
 
 def _append_desk(transaction: Transaction, answer: Answer) -> None:
+    desk_follow.follow(transaction, answer)
     down, identity = answer.down, transaction.identity
     if down.events is None or identity is None or down.desk != identity.desk:
         return
@@ -187,6 +254,19 @@ def _append_desk(transaction: Transaction, answer: Answer) -> None:
     if fresh:
         transaction.forget_unread_desk()
         transaction.append_desk(fresh)
+        _note_released(transaction, fresh)
+
+
+def _note_released(transaction: Transaction, desk: Sequence[ChainedEvent]) -> None:
+    """Remember behind which journal the province lets one more be opened."""
+    for item in desk:
+        try:
+            said = None if item.event is None else wire_event.decode(item.event)
+            if said is not None and said.kind == "journal.released":
+                named = msgspec.json.decode(said.body, type=_Released).journal
+                transaction.set_meta(succession.RELEASED, bytes.fromhex(named))
+        except (Malformed, msgspec.DecodeError, ValueError):
+            continue  # it stays in the journal, and releases nothing
 
 
 def _keep(transaction: Transaction, answer: Answer) -> None:
@@ -195,6 +275,8 @@ def _keep(transaction: Transaction, answer: Answer) -> None:
         transaction.set_meta(store.TURN, down.turn)
     if answer.proof is not None:
         transaction.set_meta(store.PROOF, answer.proof)
+        transaction.set_meta(store.PROOF_MS, transaction.now_ms)
+        desk_follow.keep_proof(transaction, answer)
     if answer.device_record is not None:
         transaction.set_meta(store.DEVICE_RECORD, answer.device_record)
     if down.verdict == "revoked":

@@ -19,16 +19,18 @@ from typing import Any, TypeAlias, TypeVar
 import structlog
 
 from agent.clock import Clock
-from agent.journal import Journal
-from agent.keys import Enrolment
-from agent.sync import faults, store
+from agent.journal import Journal, Transaction, succession
+from agent.keys import JOURNAL_ID_BYTES, Enrolment
+from agent.sync import faults, own_box, store
 from agent.sync.answer import Answer, open_answer, open_short_answer
+from agent.sync.blobs import NoUploads, Uploads
 from agent.sync.builder import Builder, Built, Extras
 from agent.sync.engine import Engine
 from agent.sync.faults import Fault
 from agent.sync.netlink import RouteWatch, open_route_socket
 from agent.sync.pacing import Batch, Load, Pacing
 from agent.sync.probe import LineProbe
+from agent.sync.proving import Proving
 from agent.sync.receipts import Applied, apply
 from agent.sync.report import Reporter, Silent, Told
 from agent.sync.retry import Delays
@@ -37,6 +39,7 @@ from agent.sync.signals import (
     Abandon,
     Answered,
     Appended,
+    Asking,
     Due,
     Enrolled,
     Failed,
@@ -62,6 +65,10 @@ T = TypeVar("T")
 Work: TypeAlias = Coroutine[Any, Any, None]
 
 
+class _Followed(Exception):  # noqa: N818 - a state of the journal
+    """Another journal follows the one that this syncer keeps: it is for another to keep."""
+
+
 class _Ending(Exception):  # noqa: N818 - a state of the group
     """The group of tasks is being ended; what happens meanwhile has no consequences."""
 
@@ -84,6 +91,7 @@ class Syncer:
         reporter: Reporter | None = None,
         delays: Delays | None = None,
         pacing: Pacing | None = None,
+        uploads: Uploads | None = None,
     ) -> None:
         """`show` is told the line's state; `connect` tells whether the province can be reached.
 
@@ -95,13 +103,17 @@ class Syncer:
         self._clock = clock
         self._show = show
         self._reporter = reporter or Silent()
-        self._builder = Builder(enrolment, box, clock)
-        self._session = Session(fresh_bytes)
+        self._builder = Builder(enrolment, clock)
+        self._box = box
+        self._session, self._fresh_bytes = Session(fresh_bytes), fresh_bytes
         self._probe = LineProbe(connect, clock, random)
         self._engine = Engine(delays or Delays(random), pacing)
+        self._uploads = uploads or NoUploads()
+        self._uploads.ask = self._ask
         self._held = journal.delivered
         self._extras = Extras()
         self._days_wanted = False
+        self._proving = Proving()
         self._timer: asyncio.TimerHandle | None = None
         self._probing: asyncio.Task[None] | None = None
         self._posting: tuple[int, asyncio.Timeout] | None = None
@@ -124,20 +136,37 @@ class Syncer:
         """A person wants it now: try at once, whatever was waited for."""
         self._feed(SyncNow())
 
+    def _ask(self) -> None:
+        self._feed(Asking())
+
     async def settled(self) -> None:
         """Try at once, and return when nothing is left to deliver; give it a timeout."""
         self.sync_now()
         while self._journal.backlog_events:
             await self._journal.wait_change()
 
+    async def prove(self) -> None:
+        """Ask for a receipt statement at once and return when one is kept; give it a timeout.
+
+        What waits for 'sync now' goes on waiting: this is no person's wish.
+        """
+        kept = self._proving.ask()
+        self._feed(Due())
+        await kept.wait()
+
     async def run(self) -> None:
-        """Sync until cancelled. Raises only what is a mistake of this program."""
+        """Sync until cancelled, or until another journal follows this one.
+
+        Raises only what is a mistake of this program.
+        """
         revoked = await self._journal.read(store.is_revoked)
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 self._start("journal", self._follow_journal())
                 self._start("network", self._follow_network())
                 self._feed(Enrolled(self._unsent(), revoked))
+        except* _Followed:
+            _log.warning("a successor was opened", journal=self._journal.marks.journal.hex())
         finally:
             self._tasks = None
             self._set_timer(None)
@@ -147,11 +176,14 @@ class Syncer:
     # --- inputs --------------------------------------------------------------------------------
 
     async def _follow_journal(self) -> None:
-        seq = self._journal.head.seq
+        seen = self._journal.marks
         while True:
-            await self._journal.wait_beyond(seq)
-            seq = self._journal.head.seq
-            self._feed(Appended())
+            if seen.journal != self._enrolment.identity.journal:
+                raise _Followed
+            await self._journal.wait_change(seen)
+            before, seen = seen, self._journal.marks
+            if seen.head.seq > before.head.seq:
+                self._feed(Appended())
 
     async def _follow_network(self) -> None:
         sock = open_route_socket()
@@ -277,32 +309,67 @@ class Syncer:
         return await self._reporter.tell(days=self._days_wanted, sparing=short)
 
     async def _build(self, batch: Batch, told: Told, envelope: Envelope) -> Built:
-        query = partial(store.read_outgoing, start=self._held, plain_bytes=batch.plain_bytes)
+        query = partial(
+            store.read_outgoing,
+            start=self._held,
+            plain_bytes=batch.plain_bytes,
+            gives_back=self._extras.gives_back,
+        )
         outgoing = await self._journal.read(query)
-        extras = replace(self._extras, report=told.report, days=told.days)
+        kept_ms = await self._journal.read(store.proof_ms)
+        due = self._proving.is_due(kept_ms, self._clock.now_ms(), self._clock.mono_ms())
+        branch = await self._journal.read(succession.wanted)
+        box = await self._journal.read(partial(own_box.shown, box=self._box))
+        named = await self._journal.read(self._uploads.names)
+        extras = replace(
+            self._extras,
+            report=told.report,
+            days=told.days,
+            prove=due,
+            branch=branch,
+            box=box,
+            blobs=named,
+        )
         building = partial(self._builder.build, outgoing, batch, extras, envelope)
-        return await self._on_thread(building)
+        return replace(await self._on_thread(building), named=named)
 
     async def _answered(
         self, request: int, built: Built, load: Load, reply: Reply, told: Told
     ) -> None:
         answer = await self._on_thread(partial(self._open, reply.body, built))
-        job = partial(apply, answer=answer, load=load, before=self._held)
+
+        def job(transaction: Transaction) -> Applied:
+            applied = apply(
+                transaction,
+                answer,
+                load,
+                self._held,
+                last_seq=built.last_seq,
+                successor=self._fresh_bytes(JOURNAL_ID_BYTES),
+                box=self._box,
+            )
+            self._uploads.apply(transaction, built.named, answer.down)
+            return applied
+
         try:
             applied = await self._journal.write(job)
         except Refusal as refusal:
             raise ExchangeError(_not_durable(refusal), "effects of the answer") from refusal
         self._session.answered(built.envelope, answer.down, self._clock.mono_ms())
+        if applied.desk_followed:
+            self._session.end()
         self._remember(answer, applied, told)
+        self._remember_proof(answer, asked=built.proves)
+        self._uploads.answered(built.named, answer.down)
         self._feed(
             Answered(
                 request,
                 load,
-                answer.down.receipt.seq,
+                self._place(answer, applied),
                 unsent=self._unsent(),
                 # What was recorded after a message was built does not make it one in vain.
                 progress=applied.progress or built.load.plain_bytes == 0,
-                more=self._wants_more(applied, told),
+                more=self._wants_more(applied, told, built) or self._uploads.is_asking(built.named),
                 fault=None if applied.given_back else applied.fault,
                 notice=applied.notice,
                 next_after_s=answer.down.next_after,
@@ -313,22 +380,30 @@ class Syncer:
         session = built.envelope.session
         if session is None:
             return open_answer(body, built.request, self._enrolment)
-        standing = self._builder.standing
-        return open_short_answer(body, built.request, session, standing, self._enrolment)
+        return open_short_answer(body, built.request, session, built.standing, self._enrolment)
 
     def _remember(self, answer: Answer, applied: Applied, told: Told) -> None:
         down = answer.down
         self._held = applied.held
         self._days_wanted = down.want_days
         restored = applied.fault is faults.DEVICE_RESTORED
+        tried = self._extras.gives_back  # in vain, unless it is wanted from another place now
         self._extras = Extras(
             mending=down.turn if down.stale else None,
             fetch=self._journal.head.seq + 1 if restored else None,
+            gives_back=applied.desk_wanted or (applied.desk_lost and not tried),
+            new_box=applied.new_box,
         )
         if applied.given_back:
             _log.warning("own events came back", count=applied.given_back)
         if not down.stale:
             self._reporter.acknowledged(told)
+
+    def _remember_proof(self, answer: Answer, *, asked: bool) -> None:
+        if answer.proof is not None:
+            self._proving.kept()
+        elif asked:
+            self._proving.in_vain(self._clock.mono_ms())
 
     async def _failed(self, request: int, load: Load, error: ExchangeError) -> None:
         if error.fault is faults.SENDER_UNKNOWN:
@@ -344,10 +419,18 @@ class Syncer:
 
     # --- small things --------------------------------------------------------------------------
 
-    def _wants_more(self, applied: Applied, told: Told) -> bool:
+    def _wants_more(self, applied: Applied, told: Told, built: Built) -> bool:
         """Whether something is left that only another exchange brings."""
         days = self._days_wanted and told.days is None
-        return applied.desk_more or applied.given_back > 0 or days
+        proof = self._proving.asked and not built.proves
+        desk = applied.desk_more or applied.desk_followed or self._extras.gives_back
+        came = applied.given_back > 0 or applied.branch_more
+        return desk or came or days or proof
+
+    def _place(self, answer: Answer, applied: Applied) -> int:
+        """Return where a disagreement was met: while a common place is sought, that."""
+        sought = applied.fault is faults.FORK_SOUGHT
+        return applied.held.seq if sought else answer.down.receipt.seq
 
     def _unsent(self) -> bool:
         return self._journal.head.seq > self._held.seq

@@ -89,6 +89,11 @@ class Appended:
 
 
 @dataclass(frozen=True, slots=True)
+class Asking:
+    """A blob was sent whole, or a grant is over: only an answer says what comes of it."""
+
+
+@dataclass(frozen=True, slots=True)
 class SyncNow:
     """A person wants it now."""
 
@@ -138,7 +143,7 @@ class Silence:
     silent_ms: int
 
 
-Input = Enrolled | Due | Appended | SyncNow | NetworkUp | Answered | Failed | Silence
+Input = Enrolled | Due | Appended | Asking | SyncNow | NetworkUp | Answered | Failed | Silence
 
 # --- effects -----------------------------------------------------------------------------------
 

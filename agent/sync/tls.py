@@ -8,12 +8,18 @@ section 1), so a resumed session gives nothing away.
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from pathlib import Path
+
+NO_CHECK_TIME = 0x200000
+"""X509_V_FLAG_NO_CHECK_TIME of <openssl/x509_vfy.h>, which the ssl module does not name."""
 
 
 class ResumingContext(ssl.SSLContext):
     """A client context for one server that offers the last session it was given a ticket for."""
 
+    _is_clock_right: Callable[[], bool] = staticmethod(lambda: True)
+    _dated: ssl.VerifyFlags = ssl.VerifyFlags.VERIFY_DEFAULT
     _latest: ssl.SSLObject | None = None
     _session: ssl.SSLSession | None = None
 
@@ -31,6 +37,7 @@ class ResumingContext(ssl.SSLContext):
         read only when the next connection is made. One that was cut in the middle of its handshake
         has none that could be read: OpenSSL fails on it.
         """
+        self.verify_flags = self._dated if self._is_clock_right() else self._dated | NO_CHECK_TIME
         latest = self._latest
         if latest is not None and latest.version() is not None:
             self._session = latest.session or self._session
@@ -39,13 +46,26 @@ class ResumingContext(ssl.SSLContext):
         )
         return self._latest
 
+    def judge_dates(self, is_clock_right: Callable[[], bool]) -> None:
+        """Pass over the dates of certificates while `is_clock_right()` says no."""
+        self._dated, self._is_clock_right = self.verify_flags, is_clock_right
 
-def client_context(authority: Path | None = None) -> ssl.SSLContext:
-    """Return a context that believes the machine's authorities, or only the one in a PEM file."""
+
+def client_context(
+    authority: Path | None = None, is_clock_right: Callable[[], bool] = lambda: True
+) -> ssl.SSLContext:
+    """Return a context that believes the machine's authorities, or only the one in a PEM file.
+
+    A box whose clock fell back to 1970 would find every certificate not valid yet, and could not
+    even hear from the province what time it is. So while its own clock is known to be wrong the
+    dates are passed over; issuer and name are checked as ever. What a message says does not rest
+    on TLS, and a stolen, outdated certificate tells its holder who talks when, no more.
+    """
     context = ResumingContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if authority is not None:
         context.load_verify_locations(authority)
     else:
         context.load_default_certs()
+    context.judge_dates(is_clock_right)
     return context

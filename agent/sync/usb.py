@@ -9,14 +9,15 @@ delivered mark, append desk events, or bring a signed revocation.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
 from agent.journal import Journal, Transaction
 from agent.journal.database import Connection
-from agent.keys import Enrolment
-from agent.sync import faults, receipts, store
+from agent.keys import JOURNAL_ID_BYTES, Enrolment
+from agent.sync import faults, own_box, receipts, store
 from agent.sync.answer import Answer, examine, open_down
 from agent.sync.builder import Builder, Built, Extras
 from agent.sync.pacing import LEVEL_SQUEEZE, SQUEEZED_PLAIN_BYTES_MAX, Batch, Load
@@ -49,8 +50,17 @@ class Carrier:
     """Makes messages for sticks and takes answers from them."""
 
     def __init__(
-        self, journal: Journal, enrolment: Enrolment, builder: Builder, reporter: Reporter
+        self,
+        journal: Journal,
+        enrolment: Enrolment,
+        builder: Builder,
+        reporter: Reporter,
+        *,
+        box: bytes,
+        fresh_bytes: Callable[[int], bytes],
     ) -> None:
+        """`fresh_bytes` gives unguessable bytes: the name of a successor, should one be due."""
+        self._box, self._fresh_bytes = box, fresh_bytes
         self._journal = journal
         self._enrolment = enrolment
         self._builder = builder
@@ -64,9 +74,15 @@ class Carrier:
         """
         start = await self._start(after)
         told = await self._reporter.tell(days=False) if after is None else Told()
-        query = partial(store.read_outgoing, start=start, plain_bytes=BATCH.plain_bytes)
+        query = partial(
+            store.read_outgoing,
+            start=start,
+            plain_bytes=BATCH.plain_bytes,
+            gives_back=after is None,
+        )
         outgoing = await self._journal.read(query)
-        extras = Extras(report=told.report)
+        box = await self._journal.read(partial(own_box.shown, box=self._box))
+        extras = Extras(report=told.report, box=box)
         work = partial(self._builder.build, outgoing, BATCH, extras, Envelope())
         built = await asyncio.to_thread(work)
         await self._journal.write(partial(_open, built=built))
@@ -84,7 +100,9 @@ class Carrier:
             answer = await asyncio.to_thread(self._opened, body)
         except ExchangeError as error:
             raise Refusal(error.fault.code, error.detail) from error
-        return await self._journal.write(partial(_take, answer=answer))
+        successor = self._fresh_bytes(JOURNAL_ID_BYTES)
+        job = partial(_take, answer=answer, successor=successor, box=self._box)
+        return await self._journal.write(job)
 
     async def _start(self, after: int | None) -> Head:
         if after is None:
@@ -104,8 +122,8 @@ class Carrier:
 
     def _opened(self, body: bytes) -> Answer:
         down, identity = open_down(body, self._enrolment), self._enrolment.identity
-        if (down.office, down.journal) != (identity.office_id, identity.journal):
-            raise ExchangeError(faults.ANSWER_FOREIGN, "office or journal")
+        if down.office != identity.office_id:
+            raise ExchangeError(faults.ANSWER_FOREIGN, "office")
         return examine(down, self._enrolment)
 
 
@@ -123,18 +141,41 @@ def _open(transaction: Transaction, built: Built) -> None:
     transaction.set_meta(store.NEWEST_EXPORTED, built.request)
 
 
-def _take(transaction: Transaction, answer: Answer) -> Fate:
-    conn, request = transaction.conn, answer.down.re
-    opened = conn.execute("SELECT 1 FROM exported WHERE request = ?", (request,)).fetchone()
+def _take(transaction: Transaction, answer: Answer, successor: bytes, box: bytes) -> Fate:
+    conn, request, journal = transaction.conn, answer.down.re, answer.down.journal
+    if journal != transaction.marks.journal:
+        return _of_a_former(transaction, answer)
+    opened = conn.execute("SELECT last_seq FROM exported WHERE request = ?", (request,)).fetchone()
     if opened is None:
         return "repeated"
     if transaction.get_meta(store.NEWEST_EXPORTED) == request:
-        receipts.apply(transaction, answer, Load(), transaction.delivered)
+        receipts.apply(
+            transaction,
+            answer,
+            Load(),
+            transaction.delivered,
+            last_seq=opened[0],
+            successor=successor,
+            box=box,
+        )
         transaction.expect_back(0)  # own events that come by stick are no matter of a minute
     else:
         receipts.apply_late(transaction, answer)
     conn.execute("DELETE FROM exported WHERE request = ?", (request,))
     return "taken"
+
+
+def _of_a_former(transaction: Transaction, answer: Answer) -> Fate:
+    """Pass over what is said of a journal that was followed by this one.
+
+    Raises Refusal `answer-foreign` when this device never wrote such a journal.
+    """
+    conn, journal = transaction.conn, answer.down.journal
+    own = "SELECT 1 FROM journal WHERE side = 'office' AND id = ?"
+    if conn.execute(own, (journal,)).fetchone() is None:
+        raise Refusal("answer-foreign", "journal")
+    conn.execute("DELETE FROM exported WHERE request = ?", (answer.down.re,))
+    return "repeated"
 
 
 def _hash_at(conn: Connection, seq: int) -> bytes | None:

@@ -7,12 +7,13 @@ when the province has sent one of them back.
 
 from collections.abc import Iterable, Sequence
 from datetime import date
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
 
 from agent.journal.database import Connection
-from agent.views import dossier_rows, standing, stored, visit_rows
+from agent.views import documents, dossier_rows, standing, stored, visit_rows
 from agent.views.dossier_rows import Loaded, day_number
 from agent.views.search import DossierQuery, find_numbers
 from agent.views.stored import StoredEvent
@@ -122,6 +123,17 @@ def dossier_detail(
     return present.dossier_detail(item, shown, found.dossier.kept)
 
 
+def dossier_names(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
+    """Return code, else book, of the dossiers among the things that these ids name."""
+    names: dict[str, str] = {}
+    for id_ in ids:
+        no = dossier_rows.find(connection, id_)
+        found = None if no is None else dossier_rows.load(connection, no)
+        if found is not None:
+            names[id_] = found.dossier.code or found.dossier.book or ""
+    return names
+
+
 def visit_page(
     connection: Connection, day: date | None, limit: int, after: int | None = None
 ) -> VisitList:
@@ -194,6 +206,7 @@ def _dossier_item(
         procedure=procedures.get(dossier.procedure_code, dossier.version),
         mark=marks.of(connection, found.events),
         now_ms=now_ms,
+        arrived=partial(documents.is_arrived, connection),
         reveal=reveal,
     )
 

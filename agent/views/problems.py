@@ -74,4 +74,11 @@ def _item(  # noqa: PLR0917 - the members of one problem
 def _subject(connection: Connection, pos: int | None) -> str | None:
     """Return the id of what an event tells of: its own, when it tells of nothing before it."""
     event = None if pos is None else stored.at(connection, pos)
-    return None if event is None else str(event.id)
+    if event is None:
+        return None
+    read = stored.read(event)
+    subject = None if read is None else read.event.subject
+    if isinstance(subject, int):
+        before = stored.pos_of(connection, event.journal, subject)
+        event = (None if before is None else stored.at(connection, before)) or event
+    return subject if isinstance(subject, str) else str(event.id)

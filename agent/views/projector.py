@@ -13,7 +13,7 @@ import sqlcipher3
 from agent.journal.database import Connection
 from agent.journal.identity import Identity
 from agent.journal.projector import DeliveredRow, Entry
-from agent.views import answering, conflicts, counts, standing, stored, tally
+from agent.views import answering, conflicts, counts, documents, standing, stored, tally
 from agent.views.dossier_rows import CREATING as DOSSIER_CREATING
 from agent.views.dossier_rows import DossierRows, exists, find
 from agent.views.stored import ReadEvent, StoredEvent
@@ -30,6 +30,7 @@ from records.desk_events import (
     NumbersMapped,
 )
 from records.events import BODIES
+from records.office_events import DocumentAttached
 from wire import event as wire_event
 from wire.problems import Malformed, Refusal
 
@@ -117,6 +118,18 @@ class Views:
         """Follow the delivered mark in the tally of days."""
         tally.follow(connection, identity, rows, sign)
 
+    def renamed(self, connection: Connection, pos: int, before: bytes, after: bytes) -> None:
+        """Let what the event at `pos` created be found under its new id too."""
+        key = (stored.subject_key(before), pos)
+        if connection.execute("SELECT 1 FROM subject WHERE key = ? AND pos = ?", key).fetchone():
+            place = (stored.subject_key(after), pos)
+            connection.execute("INSERT OR IGNORE INTO subject VALUES (?, ?)", place)
+
+    def begun(self, connection: Connection) -> None:
+        """Count the delivered events of the new journal from nothing."""
+        connection.execute("DELETE FROM day_tally")
+        self.undone()
+
     def _project(self, connection: Connection, read: ReadEvent) -> None:
         kind, subject = read.event.kind, read.event.subject
         if read.body is None and kind in BODIES:
@@ -132,19 +145,23 @@ class Views:
             self._told(connection, read, subject)
         elif kind in VISIT_CREATING:
             self.visits.create(connection, read)
-            self._name(connection, read.stored)
+            self._name(connection, read)
         if read.event.again is not None and kind not in DESK_BODIES:
             answering.entered_again(connection, read.event.again)
 
     def _received(self, connection: Connection, read: ReadEvent) -> None:
         if self.dossiers.create(connection, read) is None:
             raise ValueError("no dossier")
-        self._name(connection, read.stored)
+        self._name(connection, read)
         counts.add(connection, read.at_ms, counts.RECEIVED)
 
-    def _name(self, connection: Connection, event: StoredEvent) -> None:
-        key = stored.subject_key(event.hash)
-        connection.execute("INSERT INTO subject VALUES (?, ?)", (key, event.pos))
+    def _name(self, connection: Connection, read: ReadEvent) -> None:
+        key = stored.subject_key(read.stored.hash)
+        connection.execute("INSERT INTO subject VALUES (?, ?)", (key, read.stored.pos))
+        former = None if read.event.again is None else stored.parse_id(read.event.again)
+        if former is not None:
+            place = (stored.key_of_id(former), read.stored.pos)
+            connection.execute("INSERT OR IGNORE INTO subject VALUES (?, ?)", place)
 
     def _told(self, connection: Connection, read: ReadEvent, subject: int | str) -> None:
         """An event about something that another event created."""
@@ -156,9 +173,18 @@ class Views:
                 raise Refusal("visit-unknown", str(subject))
             self.visits.end(connection, no, read)
         elif exists(connection, no):
-            self._changed(connection, no, read)
+            self._about_dossier(connection, no, read)
         if read.event.kind not in DESK_BODIES:
             answering.told_of(connection, no)
+
+    def _about_dossier(self, connection: Connection, no: int, read: ReadEvent) -> None:
+        body = read.body
+        if isinstance(body, DocumentAttached):
+            documents.check(body)
+        self._changed(connection, no, read)
+        last = self.dossiers.last
+        if isinstance(body, DocumentAttached) and last is not None:
+            documents.add(connection, read, body, urgent=last.dossier.urgent)
 
     def _changed(self, connection: Connection, no: int, read: ReadEvent) -> None:
         before, after = self.dossiers.extend(connection, no, read)

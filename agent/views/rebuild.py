@@ -67,8 +67,13 @@ def replay(connection: Connection, views: Views, identity: Identity | None) -> i
 
 
 def _delivered(connection: Connection) -> dict[int, int]:
-    """Up to where each office journal is delivered."""
-    return dict(connection.execute("SELECT journal, max(seq) FROM delivered GROUP BY journal"))
+    """Up to where the open office journal is delivered: the bookkeeping is of that one alone."""
+    return dict(
+        connection.execute(
+            "SELECT journal, max(seq) FROM delivered JOIN journal ON no = journal"
+            " WHERE state = 'open' GROUP BY journal"
+        )
+    )
 
 
 async def rebuild(

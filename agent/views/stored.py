@@ -102,14 +102,26 @@ def key_of_id(id_: UUID) -> int:
 
 
 def pos_of_id(connection: Connection, id_: UUID) -> int | None:
-    """Position of the creating event with that id; the short form finds, the hash decides."""
-    for pos, hash_ in connection.execute(
-        "SELECT s.pos, e.hash FROM subject s JOIN event e ON e.pos = s.pos WHERE s.key = ?",
+    """Position of the creating event with that id; the short form finds, the hash decides.
+
+    One that was entered anew is found by its former id too.
+    """
+    for pos, hash_, body in connection.execute(
+        "SELECT s.pos, e.hash, e.body FROM subject s JOIN event e ON e.pos = s.pos WHERE s.key = ?",
         (key_of_id(id_),),
     ):
-        if chain.event_id(hash_) == id_:
+        if chain.event_id(hash_) == id_ or _was(body) == id_:
             return int(pos)
     return None
+
+
+def _was(body: bytes | None) -> UUID | None:
+    """The id that an event entered anew had before."""
+    try:
+        again = None if body is None else wire_event.decode(body).again
+    except Malformed:
+        return None
+    return None if again is None else parse_id(again)
 
 
 def parse_id(text: str) -> UUID | None:

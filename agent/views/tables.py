@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-VERSION: Final = 4
+VERSION: Final = 5
 
 TABLES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -61,6 +61,12 @@ TABLES: Final[Mapping[str, str]] = MappingProxyType(
         "conflict": """CREATE TABLE conflict(
             id TEXT PRIMARY KEY, dossier INTEGER NOT NULL
           ) STRICT, WITHOUT ROWID""",
+        # id: of a blob; pos: of the first event that tells of it; bytes: of the blob; waiting: the
+        # province is not known to hold it; file: first 8 bytes of the file's SHA-256.
+        "document": """CREATE TABLE document(
+            id BLOB PRIMARY KEY, pos INTEGER NOT NULL, bytes INTEGER NOT NULL,
+            urgent INTEGER NOT NULL, waiting INTEGER NOT NULL, file BLOB NOT NULL
+          ) STRICT, WITHOUT ROWID""",
         "day_count": """CREATE TABLE day_count(
             day INTEGER NOT NULL, what INTEGER NOT NULL, count INTEGER NOT NULL,
             PRIMARY KEY (day, what)
@@ -83,6 +89,8 @@ INDEXES: Final[Mapping[str, str]] = MappingProxyType(
         "dossier_book": "dossier(year, volume, number) WHERE number IS NOT NULL",
         "dossier_due": f"dossier(due_s) WHERE due_s IS NOT NULL AND state <= {OPEN_STATES}",
         "dossier_person": f"dossier(person) WHERE person IS NOT NULL AND state <= {OPEN_STATES}",
+        "document_waiting": "document(urgent, bytes) WHERE waiting = 1",
+        "document_file": "document(file)",
         "visit_day": "visit(day)",
         "visit_person": "visit(person, no) WHERE person IS NOT NULL",
         "visit_inside": "visit(day, room) WHERE end_pos IS NULL",

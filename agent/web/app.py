@@ -8,7 +8,17 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, ControllerRouterHandler
 
-from agent.web import api, carried, login, management, openapi, pages
+from agent.web import (
+    api,
+    carried,
+    documents,
+    login,
+    management,
+    openapi,
+    pages,
+    problems_page,
+    sync_page,
+)
 from agent.web.access import Guard
 from agent.web.answers import on_accident, on_http_exception, on_refusal
 from agent.web.commands import commands_route
@@ -34,6 +44,8 @@ ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (
     api.fee_statistics,
     api.metrics,
     api.sync_report,
+    documents.attach,
+    documents.document,
     login.login_page,
     login.login,
     login.logout,
@@ -54,6 +66,14 @@ ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (
     pages.lobby,
     pages.static,
     pages.favicon,
+    sync_page.page,
+    sync_page.page_parts,
+    sync_page.sync_now,
+    sync_page.sticks,
+    sync_page.export,
+    sync_page.import_,
+    problems_page.page,
+    problems_page.dossier,
 )
 
 

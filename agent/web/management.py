@@ -26,6 +26,8 @@ from agent.web.shapes import (
 from agent.web.texts import TEXTS
 from wire.problems import FieldError, Refusal
 
+LOOK_S = 0.2
+"""A document takes seconds to arrive; nobody is told sooner than this."""
 SOCKET_ONLY = {"access": "socket"}
 AnyRequest = Request[Any, Any, Any]
 
@@ -41,8 +43,10 @@ async def sync(data: JSONBody[SyncAsked], parts: Given[Parts]) -> Response[bytes
         async with asyncio.timeout(data.wait_s):
             while parts.journal.backlog_events:
                 await parts.journal.wait_change()
+            await parts.documents.all_arrived(LOOK_S)
     journal = parts.journal
-    return json_answer(SyncDone(journal.head.seq, journal.delivered.seq, journal.backlog_events, 0))
+    left = journal.head.seq, journal.delivered.seq, journal.backlog_events
+    return json_answer(SyncDone(*left, await parts.documents.waiting()))
 
 
 @post("/api/rebuild", opt=SOCKET_ONLY, status_code=200)

@@ -13,6 +13,7 @@ from litestar import Response, get
 
 from agent.result import ResultDocument
 from agent.status import Status
+from agent.sticks import Moved
 from agent.web import shapes
 from agent.web.answers import JSON_TYPE, PROBLEM_TYPE
 from agent.web.commands import NDJSON_TYPE, Refused
@@ -29,6 +30,7 @@ from wire.problems import ProblemDocument
 REF: Final = "#/components/schemas/{name}"
 HTML: Final = "text/html"
 TEXT: Final = "text/plain"
+ANY_MEDIA: Final = "application/octet-stream"
 STREAM: Final = "text/event-stream"
 
 
@@ -57,6 +59,9 @@ OPERATIONS: Final[Sequence[Operation]] = (
     Operation("get", "/api/visits", "Visits of a day, newest first; with_id=1 is recorded",
               query=("on", "limit", "after", "with_id"), gives=VisitList),
     Operation("get", "/api/problems", "What a person should look at", gives=ProblemList),
+    Operation("post", "/api/dossiers/{ref}/documents",
+              "Attach a document (form fields file, name)", gives=ResultDocument),
+    Operation("get", "/api/documents/{document}", "A document, decrypted", media=ANY_MEDIA),
     Operation("get", "/api/devices", "Devices and how they are", gives=shapes.DeviceList),
     Operation("get", "/api/readings", "What was read, newest first",
               query=("device", "after", "limit"), gives=shapes.ReadingList),
@@ -84,6 +89,10 @@ OPERATIONS: Final[Sequence[Operation]] = (
               takes=shapes.ExportAsked, gives=shapes.ExportedMessage),
     Operation("post", "/api/carrier/answers", "An answer from a stick", access="socket",
               takes=shapes.CarriedAnswer, gives=shapes.AnswerTaken),
+    Operation("post", "/api/sync-now", "Try the line at once", gives=shapes.Done),
+    Operation("get", "/api/sticks", "The sticks that are plugged in", gives=shapes.StickList),
+    Operation("post", "/api/sticks/{stick}/export", "Put what waits onto a stick", gives=Moved),
+    Operation("post", "/api/sticks/{stick}/import", "Take answers from a stick", gives=Moved),
     Operation("get", "/api/users", "All users", access="socket", gives=shapes.UserList),
     Operation("post", "/api/users", "Add users: all or none", access="socket",
               takes=shapes.NewUsers, gives=shapes.Done),
@@ -93,6 +102,10 @@ OPERATIONS: Final[Sequence[Operation]] = (
               gives=shapes.Done),
     Operation("get", "/", "The page of today", access="open", media=HTML),
     Operation("get", "/today", "The live parts of the page of today", media=HTML),
+    Operation("get", "/sync", "The page of the line", access="open", media=HTML),
+    Operation("get", "/sync/parts", "The live parts of the page of the line", media=HTML),
+    Operation("get", "/problems", "The page of problems", access="open", media=HTML),
+    Operation("get", "/dossiers/{ref}", "The page of one dossier", access="open", media=HTML),
     Operation("get", "/login", "The form to sign in", access="open", media=HTML),
     Operation("post", "/login", "Sign in (form fields user, pin, counter)", access="open",
               media=HTML),

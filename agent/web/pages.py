@@ -6,11 +6,11 @@ from litestar import Request, Response, get
 from litestar.params import FromPath
 from litestar.response import Redirect
 
-from agent.web.access import Caller, caller_of, find_session
 from agent.web.office import Office
 from agent.web.parts import Given, Parts
+from agent.web.signing import page_session, signed_values
 from agent.web.templating import STATIC, Templates
-from agent.web.texts import TEXTS, lang_of
+from agent.web.texts import lang_of
 from agent.web.today import Today, today
 from wire.problems import Refusal
 from wire.texts import Lang
@@ -25,16 +25,14 @@ async def first_page(
     request: AnyRequest, parts: Given[Parts], office: Given[Office], templates: Given[Templates]
 ) -> Response[Any]:
     """Show the page of today, or the way to sign in."""
-    now_ms = parts.clock.mono_ms()
-    caller = caller_of(request.scope)
-    if not caller.through_socket:
-        session = find_session(request.scope, parts.sessions, now_ms, use=True)
-        if session is None:
-            return Redirect("/login", status_code=303)
-        caller = Caller(False, session)
+    caller = page_session(request.scope, parts)
+    if caller is None:
+        return templates.to_sign_in()
     lang = lang_of(request.scope)
     shown = await _shown(office, parts, lang)
-    return templates.page("today.html", lang, **_who(caller, lang), **_values(shown))
+    return templates.page(
+        "today.html", lang, **signed_values(caller, parts, lang), **_values(shown)
+    )
 
 
 @get("/today", opt={"background": True})
@@ -74,14 +72,6 @@ async def favicon() -> Response[Any]:
 async def _shown(office: Office, parts: Parts, lang: Lang) -> Today:
     latest = await office.latest(LATEST_ROWS)
     return today(parts.board.snapshot(), latest, parts.clock.now_ms(), lang)
-
-
-def _who(caller: Caller, lang: Lang) -> dict[str, Any]:
-    session = caller.session
-    if session is None:
-        return {"display": "", "role": "", "csrf": ""}
-    role = TEXTS[f"role.{session.role}"].pick(lang)
-    return {"display": session.display, "role": role, "csrf": session.csrf}
 
 
 def _values(shown: Today) -> dict[str, Any]:

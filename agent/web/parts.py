@@ -2,16 +2,18 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeVar
+from typing import TypeVar
 
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
 from agent.clock import Clock
+from agent.documents import Documents
 from agent.journal import Journal
 from agent.noticed import Noticed
 from agent.service import Service
 from agent.status import StatusBoard
+from agent.sticks import Exported, Fate, Sticks
 from agent.users import Users
 from agent.web.backoff import LoginBackoff
 from agent.web.readings import Readings
@@ -26,20 +28,6 @@ Given = NamedDependency[SkipValidation[T]]
 """A value that the application hands to a route; the framework need not look into it."""
 
 
-Fate = Literal["taken", "repeated", "foreign"]
-
-
-class Exported(Protocol):
-    """One sealed message for a stick."""
-
-    @property
-    def message(self) -> bytes: ...  # noqa: D102
-    @property
-    def last(self) -> int: ...  # noqa: D102
-    @property
-    def more(self) -> bool: ...  # noqa: D102
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """Everything the routes use.
@@ -47,11 +35,13 @@ class Parts:
     `office_code`: the agency code in reports.
     `random(n)`: n bytes nobody can foretell. `rebuild()`: builds the views anew, returns the
     number of events. `backup(path)`: copies the journal, returns the bytes written.
-    `export(after)` makes the next message for a stick, `take_answer(bytes)` takes one from it.
+    `export(after)` makes the next message for a stick, `take_answer(bytes)` takes one from it;
+    `sticks` are those plugged into this machine.
     `noticed` keeps problems that stand in no table, `problems` hears of each at once.
     """
 
     service: Service
+    documents: Documents
     journal: Journal
     board: StatusBoard
     users: Users
@@ -67,6 +57,7 @@ class Parts:
     backup: Callable[[str], Awaitable[int]]
     export: Callable[[int | None], Awaitable[Exported]]
     take_answer: Callable[[bytes], Awaitable[Fate]]
+    sticks: Sticks
     noticed: Noticed
     problems: Subscribers[ProblemItem]
     sessions: Sessions = field(init=False)

@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from agent.sticks import Stick
+
 
 class Done(Struct, frozen=True):
     """Something was done that has no result of its own."""
@@ -43,6 +45,12 @@ class SyncDone(Struct, frozen=True):
     delivered: int
     backlog: int
     blobs_waiting: int
+
+
+class StickList(Struct, frozen=True):
+    """The sticks that are plugged in."""
+
+    items: tuple[Stick, ...]
 
 
 class ExportAsked(Struct, frozen=True, forbid_unknown_fields=True):

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import Response
+from litestar.response import Redirect
 
 from agent.web.texts import TEXTS
 from wire.texts import Lang
@@ -15,6 +16,7 @@ HTML_TYPE: Final = "text/html"
 STATIC: Final[dict[str, str]] = {
     "agent.css": "text/css",
     "today.js": "text/javascript",
+    "actions.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
 
@@ -48,3 +50,7 @@ class Templates:
         )
         headers = {"content-language": lang, "vary": "Accept-Language, Cookie"}
         return Response(text, status_code=status, media_type=HTML_TYPE, headers=headers)
+
+    def to_sign_in(self) -> Response[Any]:
+        """Send somebody who is not signed in to where they can."""
+        return Redirect("/login", status_code=303)

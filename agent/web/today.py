@@ -135,7 +135,7 @@ def line(status: Status, waiting: Sequence[Waiting], now_ms: int, lang: Lang) ->
     receipt = (
         TEXTS["line.no-receipt"]
         if last is None
-        else TEXTS["line.last-receipt"].format(time=_when(last, now_ms))
+        else TEXTS["line.last-receipt"].format(time=when(last, now_ms))
     )
     return Line(
         tone=words.tone,
@@ -153,7 +153,7 @@ def problem_rows(
     told = line_words(status).told
     left = [item for item in problems if item.id != told]
     rows = tuple(
-        ProblemRow(_when(item.since, now_ms), item.title.pick(lang), item.action.pick(lang))
+        ProblemRow(when(item.since, now_ms), item.title.pick(lang), item.action.pick(lang))
         for item in left[:PROBLEMS_SHOWN]
     )
     more = len(left) - len(rows)
@@ -203,7 +203,7 @@ def dossier_row(item: DossierItem, now_ms: int, lang: Lang) -> DossierRow:
         applicant=_applicant(item),
         procedure=item.procedure.name or item.procedure.code,
         received_at=item.received_at,
-        received=_when(item.received_at, now_ms),
+        received=when(item.received_at, now_ms),
         due=due,
         overdue=item.late and item.resolved_at is None,
         state=TEXTS[f"state.{item.state}"].pick(lang),
@@ -214,7 +214,7 @@ def dossier_row(item: DossierItem, now_ms: int, lang: Lang) -> DossierRow:
 def visit_row(item: VisitItem, now_ms: int, lang: Lang) -> VisitRow:
     """Return a visit as the list of the latest shows it."""
     if item.out_at is not None:
-        went = _when(item.out_at, now_ms)
+        went = when(item.out_at, now_ms)
     else:
         went = TEXTS["visits.inside"].pick(lang)
     if item.by == "day_end":
@@ -222,7 +222,7 @@ def visit_row(item: VisitItem, now_ms: int, lang: Lang) -> VisitRow:
     method = TEXTS.get(f"method.{item.method}")
     return VisitRow(
         name=item.name or TEXTS["visits.unnamed"].pick(lang),
-        came="" if item.in_at is None else _when(item.in_at, now_ms),
+        came="" if item.in_at is None else when(item.in_at, now_ms),
         went=went,
         method="" if method is None else method.pick(lang),
         suspected=bool(item.suspected),
@@ -236,7 +236,7 @@ def mark(state: str, delivered_at: str | None, now_ms: int, lang: Lang) -> Mark:
     if state == "delivered" and delivered_at is None:
         text = TEXTS["delivery.delivered-untimed"]
     elif delivered_at is not None:
-        text = text.format(time=_when(delivered_at, now_ms))
+        text = text.format(time=when(delivered_at, now_ms))
     return Mark(state, SIGNS[state], text.pick(lang))
 
 
@@ -287,12 +287,12 @@ def _waits(backlog: int, waiting: Sequence[Waiting], now_ms: int, lang: Lang) ->
     oldest_ms = min((row.oldest_ms for row in waiting if row.count), default=now_ms)
     words = {
         "count": written_count(backlog, lang),
-        "time": _when(format_time(oldest_ms), now_ms),
+        "time": when(format_time(oldest_ms), now_ms),
     }
     return TEXTS["line.waits-one" if backlog == 1 else "line.waits-many"].format(**words).pick(lang)
 
 
-def _when(at: str, now_ms: int) -> str:
+def when(at: str, now_ms: int) -> str:
     """Write hour and minute for today, the day too for other days."""
     today = written_day(format_time(now_ms))
     return written_clock(at) if written_day(at) == today else written_time(at)

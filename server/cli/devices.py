@@ -1,4 +1,4 @@
-"""`devices list | approve`: the boxes of the offices, and letting a new one work."""
+"""`devices list | approve | revoke`: the boxes of the offices, and which of them may work."""
 
 from __future__ import annotations
 
@@ -56,6 +56,23 @@ def approve(context: Context, *, device: str, as_json: bool) -> None:
         context.speech.tell(context.speech("devices.approved", **words))
 
 
+def revoke(context: Context, *, device: str, as_json: bool) -> None:
+    """End a device's right to speak, for good; one that is revoked already is left as it is."""
+
+    async def work(ctx: ServerContext) -> devices.Listed:
+        async with ctx.store.read() as conn:
+            found = await devices.named(conn, device)
+        await enrolment.revoke(ctx, found.device_id)
+        return found
+
+    found = run(context, work)
+    if as_json:
+        context.speech.print_json({"ok": True, "device": found.device, "office": found.office})
+    else:
+        words = {"device": found.device, "office": found.office, "name": found.name}
+        context.speech.tell(context.speech("devices.revoked", **words))
+
+
 def _list(speech: Speech) -> Words:
     return command(speech, "list", show, json_option(speech), key="devices-list")
 
@@ -65,8 +82,13 @@ def _approve(speech: Speech) -> Words:
     return command(speech, "approve", approve, device, json_option(speech), key="devices-approve")
 
 
+def _revoke(speech: Speech) -> Words:
+    device = click.Argument(["device"], metavar="DEVICE")
+    return command(speech, "revoke", revoke, device, json_option(speech), key="devices-revoke")
+
+
 def _devices(speech: Speech) -> WordsGroup:
-    return group(speech, "devices", {"list": _list, "approve": _approve})
+    return group(speech, "devices", {"list": _list, "approve": _approve, "revoke": _revoke})
 
 
 COMMANDS = {"devices": _devices}

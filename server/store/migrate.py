@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData
 
 from server.store.engine import Store
+from server.store.lost_tables import desk_aside
 from server.store.projection_tables import PROJECTIONS
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -30,7 +31,7 @@ class SchemaOlder(Exception):  # noqa: N818 - a judgement on a database
 
 def metadata() -> MetaData:
     """Return the tables of the whole server, the projections' among them."""
-    return PROJECTIONS[0].metadata
+    return (desk_aside, *PROJECTIONS)[0].metadata
 
 
 async def migrate(store: Store) -> str:

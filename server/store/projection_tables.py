@@ -65,4 +65,16 @@ declined = Table(
     Index(None, "office_id", "at_ms"),
 )
 
-PROJECTIONS: tuple[Table, ...] = (dossier, visit, declined)
+# A document that an event tells of: the blob to ask for, and its size in encrypted bytes.
+document = Table(
+    "document",
+    METADATA,
+    _id("office_id"),
+    Column("blob_id", LargeBinary(32), primary_key=True, nullable=False),
+    Column("dossier_id", LargeBinary(16), nullable=False),  # of the first event that tells of it
+    Column("device_id", LargeBinary(32), nullable=False),
+    _int("bytes"),
+    Index(None, "office_id", "device_id"),
+)
+
+PROJECTIONS: tuple[Table, ...] = (dossier, visit, declined, document)

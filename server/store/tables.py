@@ -265,7 +265,7 @@ desk_journal = Table(
     _bytes("desk_id", 16, key=True),
     _bytes("device_id", 32),
     _bytes("writer_key", 32),  # public signing key in force when it was opened
-    _text("state", 8),  # open | closed
+    _text("state", 8),  # open | closed | lost
     _int("head_seq"),
     _bytes("head_hash", 32),
     _int("opened_ms"),
@@ -390,10 +390,22 @@ user = Table(
     _int("disabled_ms", null=True),
 )
 
+# Blobs that are here, whole and durable; what lies in the store and not here is noted at the next
+# question about it.
+blob = Table(
+    "blob",
+    METADATA,
+    _bytes("office_id", 16, key=True),
+    _bytes("blob_id", 32, key=True),
+    _int("bytes"),
+    _int("received_ms"),
+)
+
 __all__ = [
     "METADATA",
     "PROVINCE",
     "aside_event",
+    "blob",
     "book_volume",
     "boot_clock",
     "day_tally",

@@ -57,7 +57,7 @@ async def opened(file: Path, clock: FakeClock, *, stocked: bool = True) -> Async
     try:
         if stocked and journal.desk_head.seq == 0:
             await journal.write(stock)
-        service = Service(journal, views, clock, Random(7).randbytes)
+        service = Service(journal, views, clock, Random(7).randbytes, believe=clock.confirm)
         yield Office(journal, views, service, clock)
     finally:
         await journal.close()

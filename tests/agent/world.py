@@ -44,6 +44,9 @@ class FakeClock:
     def state(self) -> ClockState:
         return self.believed
 
+    def confirm(self) -> None:
+        self.believed = "trusted"
+
     def advance(self, ms: int) -> None:
         self.wall_ms += ms
         self.since_boot_ms += ms

@@ -82,6 +82,48 @@ def test_a_full_disk_refuses_loudly_and_recovers_by_itself(small_disk: World) ->
     assert_exactly_once(world, told)
 
 
+def test_a_day_on_a_full_disk_takes_visitors_in_and_receipts_but_no_new_dossier(
+    small_disk: World,
+) -> None:
+    world = small_disk
+    world.start_both()
+    morning = realistic(120)
+    told: list[Json] = world.submit(morning)
+    assert all(result["ok"] for result in told)
+    ballast = fill(world)
+
+    noon = realistic(600, seed=SEED + 1)
+    dossiers = [command for command in noon if command["type"] == "dossier.receive"][:60]
+    visitors = [command for command in noon if command["type"] == "visit.check_in"][:60]
+    assert len(dossiers) >= 20
+    assert len(visitors) >= 20
+    first = world.submit(dossiers)  # pages in use may have room for the first of them
+    refused = [result for result in first if not result["ok"]]
+    assert {result["problem"]["code"] for result in refused} == {"disk-full"}
+    told += [result for result in first if result["ok"]]
+    came = world.submit(visitors)
+    assert all(result["ok"] for result in came), "the reserve is for them"
+    told += came
+    again = world.submit(dossiers[-10:])
+    details = {result["problem"]["detail"] for result in again}
+    assert len(details) == 1, details
+    assert "reserve is in use" in details.pop()
+    shown = world.status()
+    assert shown["disk"]["state"] == "reserve", shown["disk"]
+    assert shown["problems_open"] >= 1
+    done = world.sync()
+    assert done["backlog"] == 0, "receipts are taken in"
+
+    ballast.unlink()
+    evening = world.submit(dossiers[-10:])
+    assert all(result["ok"] for result in evening), "it goes on by itself"
+    told += evening
+    assert (world.data / "reserve").exists(), "and room is kept again"
+    assert world.verify()["ok"]
+    world.sync()
+    assert_exactly_once(world, told)
+
+
 def test_killed_on_a_full_disk_it_starts_again_when_there_is_space(small_disk: World) -> None:
     world = small_disk
     world.start_agent()

@@ -63,6 +63,8 @@ def _template() -> Path:
         check=False,
     )
     assert made.returncode == 0, made.stderr + made.stdout
+    for kept in folder.glob("w/agents/*/data/reserve"):
+        kept.unlink()  # room on the disk, made anew at each start: not worth copying
     (folder / "facts.json").write_text(made.stdout.strip().splitlines()[-1])
     return folder
 
@@ -341,6 +343,24 @@ class World:
                 return
             yield from lines
             after = lines[-1]["cursor"]
+
+    def dossiers_at_province(self) -> list[dict[str, Any]]:
+        """Read every dossier of the province, as an integrator does."""
+        found: list[dict[str, Any]] = []
+        after = ""
+        while True:
+            answer = httpx.get(
+                f"{self.server_url}/v1/dossiers",
+                params={"after": after, "limit": "500"} if after else {"limit": "500"},
+                headers={"Authorization": f"Bearer {self.facts['feed_token']}"},
+                timeout=30,
+            )
+            answer.raise_for_status()
+            page = answer.json()
+            found += page["items"]
+            after = page["next"] or ""
+            if not after:
+                return found
 
     def report(self, path: str) -> dict[str, Any]:
         """Read an address of scope `reports`."""

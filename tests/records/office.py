@@ -15,6 +15,7 @@ from records.codes import BookRef, parse_book_ref
 from records.commands import parse
 from records.decide import decide
 from records.decision import Decision, FoundDossier, FoundVisit
+from records.documents import Captured
 from records.dossier import Dossier, evolve
 from records.events import decode_body
 from records.fees import Fee
@@ -65,6 +66,12 @@ PROCEDURES = (
 APPLICANT = {"full_name": "Nguyễn Thị Ngọc Hà", "id_number": "001184000017"}
 
 
+def captured(blob: str, **members: Any) -> Captured:
+    """A file that was captured: `blob` is the byte its id is made of."""
+    known: dict[str, Any] = {"bytes": 9, "media_type": "application/pdf"} | members
+    return Captured(blob_id=blob * 32, key="A" * 43, sha256="5a" * 32, **known)
+
+
 class Written(NamedTuple):
     """One event as it stands in the journal: `body` as bytes."""
 
@@ -81,6 +88,7 @@ class Office:
     def __init__(self, at: str = FRIDAY) -> None:
         self.now_ms = to_ms(datetime.fromisoformat(at))
         self.clock_state: ClockState = "trusted"
+        self.fresh_boot = False
         self.procedures = {procedure.code: procedure for procedure in PROCEDURES}
         self.leased = range(1, 1000)
         self.lease_prefix: str | None = "H26.107"
@@ -92,6 +100,7 @@ class Office:
         self.persons: dict[bytes, int] = {}
         self.serials: dict[date, int] = {}
         self.temperature_max_c: float | None = None
+        self.files: dict[str, Captured] = {"/scans/1.pdf": captured("b1")}
 
     person_key = KEY
 
@@ -100,7 +109,7 @@ class Office:
 
     @property
     def moment(self) -> Moment:
-        return Moment(self.now_ms, self.clock_state)
+        return Moment(self.now_ms, self.clock_state, self.fresh_boot)
 
     def submit(self, type_: str, **members: Any) -> Decision:
         line = json.dumps({"type": type_, **members}, ensure_ascii=False).encode()
@@ -136,7 +145,7 @@ class Office:
             person = visitor and visits.person_key(visitor, KEY)
             if person:
                 self.persons[person] = subject
-        elif written.kind != "dossier.declined":
+        elif written.kind not in {"dossier.declined", "clock.observed"}:
             before = self.dossiers.get(subject)
             self.dossiers[subject] = evolve(before, written.kind, body, written.at_ms)
 
@@ -198,6 +207,9 @@ class Office:
             if any(kept.id == conflict.lower() for kept in dossier.kept):
                 return FoundDossier(seq, str(UUID(int=seq)), dossier)
         return None
+
+    def captured(self, path: str) -> Captured | None:
+        return self.files.get(path)
 
     def open_dossier_of(self, id_number: str, procedure_code: str) -> str | None:
         for dossier in self.dossiers.values():

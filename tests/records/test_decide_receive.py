@@ -8,6 +8,7 @@ import pytest
 
 from records.decision import Decision
 from records.leases import LeaseWarning
+from records.moment import ClockState, local
 from records.office_events import DossierReceived
 from tests.records.office import APPLICANT, Office
 from wire.problems import Refusal
@@ -191,6 +192,33 @@ def test_a_clock_that_is_unsure_but_not_behind_gives_codes() -> None:
     second = office.receive("1.001193")
     assert (first.code, second.code) == ("H26.107-261120-0001", "H26.107-261120-0002")
     assert warned(first) == [("clock-unsure", "")]
+
+
+def test_a_clock_in_doubt_gives_no_code_even_ahead_of_what_was_recorded() -> None:
+    office = Office()
+    office.receive()
+    office.wait(days=400)
+    doubts: list[tuple[ClockState, bool]] = [
+        ("suspect", False), ("suspect", True), ("unsynced", True),
+    ]  # fmt: skip
+    for state, fresh in doubts:
+        office.clock_state, office.fresh_boot = state, fresh
+        decision = office.receive("1.001193")
+        assert (decision.code, decision.book_year) == (None, 2026)
+        assert [code for code, _ in warned(decision)][:2] == ["clock-unsure", "code-withheld"]
+        office.journal.pop()  # its time would be the newest: the next one stands before it again
+
+
+def test_whoever_compared_the_clock_says_so_and_a_clock_that_is_apart_is_set_first() -> None:
+    office = Office()
+    office.clock_state = "suspect"
+    near = local(office.now_ms + 9 * 60_000).isoformat()
+    (event,) = office.submit("clock.confirm", now=near).events
+    assert event.kind == "clock.observed"
+    with pytest.raises(Refusal) as refused:
+        office.submit("clock.confirm", now=local(office.now_ms - 11 * 60_000).isoformat())
+    assert refused.value.code == "clock-unconfirmed"
+    assert [error.path for error in refused.value.errors] == ["now"]
 
 
 def test_a_paper_entry_names_its_own_day_when_the_clock_is_behind() -> None:

@@ -64,6 +64,7 @@ def item(office: Office, **options: Any) -> present.DossierItem:
         procedure=office.procedure(dossier.procedure_code),
         mark=options.pop("mark", DeliveryMark()),
         now_ms=office.now_ms,
+        arrived=options.pop("arrived", lambda _id: False),
         **options,
     )
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import msgspec
 
@@ -25,10 +27,10 @@ from wire import enrolment, message, plaintext
 from wire.block import pack, unpack
 from wire.box import box
 from wire.chain import Head, extend, genesis
-from wire.event import Event, body_of, encode, format_time
+from wire.event import Event, body_of, decode, encode, format_time
 from wire.keys import SealingKey, SealingPublicKey, SigningKey, VerifyKey, key_id
 from wire.plaintext import Down, Fetch, Problem, Up
-from wire.statements import DeviceRecord, Province, sign
+from wire.statements import DeviceRecord, Province, sign, verify
 from wire.turns import NO_TURN
 
 NOW_MS = 1_795_222_800_000  # 2026-11-21 08:00 in Viet Nam
@@ -123,6 +125,14 @@ async def open_province(
 
 
 @dataclass
+class DeskCopy:
+    """A device's copy of one desk journal: its heads, the first before any event, and events."""
+
+    heads: list[Head]
+    events: list[bytes] = field(default_factory=list)
+
+
+@dataclass
 class Device:
     """An office's agent, as far as the province can tell."""
 
@@ -137,6 +147,8 @@ class Device:
     heads: list[Head] = field(default_factory=list)
     desk_events: list[bytes] = field(default_factory=list)
     desk_head: Head = NOWHERE
+    desks: dict[bytes, DeskCopy] = field(default_factory=dict)
+    proof: bytes | None = None
     turn: bytes = NO_TURN
     box: bytes = bytes(24)
     clock: str = "trusted"
@@ -221,14 +233,66 @@ class Device:
         return await self.send(self.up(first, last, **members))
 
     def learn(self, down: Down) -> None:
-        """Keep the turn and append the desk events."""
+        """Keep the turn, follow the province to a new desk and append the desk events."""
         if not down.stale:
             self.turn = down.turn
-        if down.events is not None and down.events.prev == self.desk_head.hash:
+        if down.events is None:
+            return
+        if down.device is not None:
+            self._follow(verify(down.device, DeviceRecord, VerifyKey(self.signers[0])), down)
+        copy = self.copy
+        if down.events.prev == self.desk_head.hash:
             for item in unpack(down.events):
                 assert item.event is not None
                 self.desk_events.append(item.event)
                 self.desk_head = Head(item.seq, item.hash)
+                copy.events.append(item.event)
+                copy.heads.append(self.desk_head)
+        if down.statement is not None and not down.desk_lost and not down.stale:
+            self.proof = down.statement
+
+    @property
+    def signers(self) -> tuple[bytes, ...]:
+        """The province's public signing keys."""
+        return self.ctx.keys.signers
+
+    @property
+    def copy(self) -> DeskCopy:
+        """The copy of the desk journal it is in."""
+        assert self.record is not None
+        return self.desks.setdefault(self.record.desk, DeskCopy([self.desk_head]))
+
+    def _follow(self, record: DeviceRecord, down: Down) -> None:
+        if self.record is None or record.desk == self.record.desk or down.events is None:
+            return
+        first = decode(unpack(down.events)[0].event or b"")
+        after = json.loads(bytes(first.body))["after"]
+        here = [self.record.desk.hex(), self.desk_head.seq, self.desk_head.hash.hex()]
+        assert (first.kind, after) == ("desk.opened", here)
+        self.record, self.record_cose = record, down.device or b""
+        self.desk_head = genesis(key_id(record.desk_writer_key), record.desk)
+
+    def back(self, down: Down, most: int = 1000) -> dict[str, Any]:
+        """Return the members of a message that gives back what an answer says is lost."""
+        copy = self.desks[down.desk]
+        agreed = next((head.seq for head in down.desk_lost if head in copy.heads), 0)
+        events = copy.events[agreed : agreed + most]
+        block = pack(agreed + 1, copy.heads[agreed].hash, events)
+        return {"returned": block, "proof": self.proof}
+
+    async def settle(self, **members: Any) -> Down:
+        """Exchange until the province is whole again; return the last answer."""
+        down = await self.sync(**members)
+        for _ in range(20):
+            if down.stale:
+                down = await self.send(self.up(turn=down.turn, was=self.turn))
+            elif down.desk_lost:
+                down = await self.sync(**self.back(down))
+            elif down.device is None:
+                return down
+            else:
+                down = await self.sync()
+        raise AssertionError("the province does not come to rest")
 
 
 def replace_members(event: Event, members: dict[str, object]) -> Event:

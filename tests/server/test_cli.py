@@ -13,6 +13,7 @@ import sqlcipher3
 from sqlalchemy.exc import OperationalError
 
 from console.speech import Speech
+from server import devices, quarantine
 from server.cli import MODULES, build
 from server.cli.opening import opened, telling
 from server.config import Config, load
@@ -268,6 +269,36 @@ def test_postgresql_that_does_not_answer_is_unreachable(operator: Operator) -> N
     assert operator.types("token", "list").returncode == 3
 
 
+def test_a_device_in_quarantine_is_listed_accepted_released_and_revoked(
+    operator: Operator,
+) -> None:
+    operator.types("migrate")
+    name = asyncio.run(_isolate(load(operator.config)))
+    (row,) = json.loads(operator.types("quarantine", "list", "--json").stdout)["quarantine"]
+    assert (row["device"], row["state"], row["events"]) == (name, "quarantined", 0)
+    assert name in operator.types("quarantine", "list").stdout
+    assert operator.types("quarantine", "accept", name, "--note", " ").returncode == 2
+    done = operator.types("quarantine", "accept", name, "--note", "seen", "--json")
+    assert json.loads(done.stdout) == {"ok": True, "device": name, "office": "H26.107", "events": 0}
+    released = operator.types("quarantine", "release", name, "--note", "seen")
+    assert (released.returncode, "one more journal" in released.stderr) == (0, True)
+    assert "is revoked" in operator.types("devices", "revoke", name).stderr
+    again = operator.types("devices", "revoke", name, "--json")
+    assert json.loads(again.stdout) == {"ok": True, "device": name, "office": "H26.107"}
+    assert operator.types("quarantine", "release", name, "--note", "x").returncode == 1
+
+
+async def _isolate(config: Config) -> str:
+    async with opened(config) as ctx:
+        device = await new_device(ctx)
+        await device.sync()
+        async with ctx.store.write() as conn:
+            found = await devices.find(conn, device.device_id, locked=True)
+            assert found is not None
+            await quarantine.begin(conn, found, "former-box", device.journal, ctx.now_ms())
+    return device10(device.device_id)
+
+
 @pytest.mark.parametrize("lang", ["vi", "en"])
 @pytest.mark.parametrize("name", MODULES)
 def test_every_command_explains_itself(name: str, lang: str) -> None:
@@ -292,6 +323,31 @@ def test_a_new_device_is_listed_and_approved_by_its_name(tmp_path: Path) -> None
     unknown = operator.types("devices", "approve", "aaaaaaaaaa")
     assert unknown.returncode == 1
     assert "device-unknown" in unknown.stderr
+
+
+def test_a_revoked_device_is_revoked_for_good(tmp_path: Path) -> None:
+    operator = Operator(tmp_path)
+    assert operator.types("migrate").returncode == 0
+    name = asyncio.run(_enrol_pending(load(operator.config)))
+    done = operator.types("devices", "revoke", name, "--json")
+    assert json.loads(done.stdout) == {"ok": True, "device": name, "office": "H26.107"}
+    assert operator.types("devices", "revoke", name).returncode == 0
+    assert operator.types("devices", "approve", name).returncode == 0
+    assert "revoked" in operator.types("devices", "list").stdout
+
+
+def test_restored_says_what_it_did_and_that_it_was_done(tmp_path: Path) -> None:
+    operator = Operator(tmp_path)
+    assert operator.types("migrate").returncode == 0
+    asyncio.run(_enrol_pending(load(operator.config)))
+    done = json.loads(operator.types("restored", "--json").stdout)
+    assert done == {"ok": True, "offices": 1, "devices": 1, "revoked": 0, "already": None}
+    again = json.loads(operator.types("restored", "--json").stdout)
+    assert (again["offices"], again["already"] is None) == (0, False)
+    assert operator.types("restored").returncode == 0
+    once_more = operator.types("restored", "--again")
+    assert once_more.returncode == 0
+    assert "1" in once_more.stderr
 
 
 async def _enrol_pending(config: Config) -> str:

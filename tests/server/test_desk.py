@@ -15,7 +15,7 @@ from server.context import ServerContext
 from server.publishing import publish
 from server.sayings import Refused
 from tests.server.province import Device, FakeClock, new_device
-from wire.chain import Head
+from wire.chain import Head, genesis
 from wire.codec import compress
 from wire.event import decode
 from wire.problems import Refusal
@@ -218,10 +218,20 @@ async def test_a_device_with_another_desk_gets_its_record_and_begins_again(
     ctx: ServerContext,
 ) -> None:
     device = await new_device(ctx)
-    down = await device.sync(desk=b"\x05" * 16)
+    down = await device.sync(desk=b"\x05" * 16, cursor=Head(0, bytes(32)))
     assert down.device == device.record_cose
     assert down.events is not None
     assert down.events.first == 1
+
+
+async def test_a_device_far_in_a_desk_that_is_not_known_is_asked_for_it(
+    ctx: ServerContext,
+) -> None:
+    device = await new_device(ctx)
+    other = b"\x05" * 16
+    down = await device.sync(desk=other)
+    assert (down.desk, down.device, down.events) == (other, None, None)
+    assert down.desk_lost == (genesis(ctx.keys.signing.key_id, other),)
 
 
 async def test_leases_renew_by_themselves(ctx: ServerContext, clock: FakeClock) -> None:

@@ -196,7 +196,7 @@ class Device:
             devices=tuple,
         )
         box = self.enrolled.box_on(self.machine)
-        builder = Builder(enrolment, box, clock)
+        builder = Builder(enrolment, clock)
         syncer = Syncer(
             journal,
             enrolment,
@@ -214,7 +214,12 @@ class Device:
             journal=journal,
             service=Service(journal, views, clock, self._random.randbytes, since),
             carrier=Carrier(
-                journal, enrolment, builder, OfficeReporter(figures.collect, clock.mono_ms)
+                journal,
+                enrolment,
+                builder,
+                OfficeReporter(figures.collect, clock.mono_ms),
+                box=box,
+                fresh_bytes=self._random.randbytes,
             ),
             syncer=syncer,
         )

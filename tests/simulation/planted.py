@@ -161,11 +161,11 @@ def receipt_for_nothing(patch: Patch) -> None:
     honest = server.exchange._take_in
     asked = iter(range(1, 1 << 30))
 
-    async def take_in(this: Any, contact: Any, room: int) -> Any:
+    async def take_in(this: Any, contact: Any, room: int, **kept: Any) -> Any:
         if contact.fresh and next(asked) % 8 == 0:
             last = this.request.judged[-1].chained
             return contact.at(Head(last.seq, last.hash), ())
-        return await honest(this, contact, room)
+        return await honest(this, contact, room, **kept)
 
     patch.setattr(server.exchange, "_take_in", take_in)
 

@@ -1,5 +1,6 @@
-// Keeps the page of today live: the agent says that something changed, the page fetches its parts
-// anew and replaces those that differ, so that a screen reader hears only what is new.
+// Keeps a page live: the agent says that something changed, the page fetches its parts anew and
+// replaces those that differ, so that a screen reader hears only what is new. A page without parts
+// only notices when the agent is gone or the session ends.
 "use strict";
 
 (() => {
@@ -9,6 +10,7 @@
 
   const lost = document.getElementById("lost");
   const form = document.querySelector("form.who");
+  const parts = document.getElementById("live").dataset.parts;
   let due = 0;
   let touched = Date.now();
 
@@ -16,13 +18,15 @@
 
   async function refresh() {
     due = 0;
-    const answer = await fetch("/today", { headers: { Accept: "text/html" }, redirect: "manual" });
+    if (parts === "") { return; }
+    const answer = await fetch(parts, { headers: { Accept: "text/html" }, redirect: "manual" });
     if (answer.type === "opaqueredirect" || answer.status === 401) { leave(); }
     if (!answer.ok) { return; }
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const part of document.querySelectorAll("[data-live]")) {
       const now = fresh.getElementById(part.id);
-      if (now !== null && now.outerHTML !== part.outerHTML) { renew(part, now); }
+      const busy = part.querySelector("form[data-working], .result:not(:empty)");
+      if (now !== null && busy === null && now.outerHTML !== part.outerHTML) { renew(part, now); }
     }
   }
 

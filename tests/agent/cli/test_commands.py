@@ -391,3 +391,16 @@ async def test_restore_wants_the_daemon_stopped_and_proves_the_copy(
     copy.write_bytes(b"no journal at all" * 1000)
     assert (await terminal.run("restore", str(copy))).code in {1, 4}
     assert (await terminal.run("verify")).code == 0
+
+
+async def test_salvage_wants_an_enrolled_office_whose_daemon_is_stopped(
+    office: Office, at_office: Terminal, terminal: Terminal, tmp_path: Path
+) -> None:
+    assert (await terminal.run("salvage")).code == 2, "there is no journal"
+    copy = tmp_path / "copy.db"
+    await office.parts.service.submit_line(as_json(RECEIVE), "lan.nt")
+    await asyncio.to_thread(backup, office.journal.path, KEY, copy)
+    assert (await terminal.run("restore", str(copy))).code == 0
+    done = await terminal.run("salvage")
+    assert done.code != 0
+    assert "not-enrolled" in done.err

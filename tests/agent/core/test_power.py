@@ -58,7 +58,7 @@ async def test_before_enrolment_a_loss_is_written_nowhere(
     office: Office, clock: FakeClock, tmp_path: Path
 ) -> None:
     await begun(office)
-    office.journal.identity = None
+    office.journal._enrolled = None
     clock.boot_id = b"next"
     assert await begun(office)
     assert office.journal.head.seq == 0

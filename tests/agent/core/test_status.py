@@ -280,11 +280,17 @@ async def test_an_office_that_was_never_leased_numbers_is_not_warned(
 
 
 @pytest.mark.parametrize(
-    ("free", "state"),
-    [(2 << 30, "ok"), (1 << 29, "low"), (100 << 20, "reserve"), (1 << 20, "full")],
+    ("free", "held", "state"),
+    [
+        (2 << 30, True, "ok"),
+        (1 << 29, True, "low"),
+        (1 << 10, True, "low"),
+        (32 << 20, False, "reserve"),
+        (1 << 20, False, "full"),
+    ],
 )
-def test_room_on_the_disk_has_four_states(free: int, state: str) -> None:
-    assert disk_state(free) == state
+def test_room_on_the_disk_has_four_states(free: int, held: bool, state: str) -> None:
+    assert disk_state(free, 32 << 20, held=held) == state
 
 
 @pytest.mark.parametrize(
@@ -311,7 +317,7 @@ async def test_forgotten_visits_end_two_hours_after_closing(
 
 
 async def test_a_report_needs_a_device(made: Figures, office: Office) -> None:
-    office.journal.identity = None
+    office.journal._enrolled = None
     with pytest.raises(ValueError, match="names a device"):
         await made.collect()
 

@@ -11,7 +11,7 @@ from agent.sync.pacing import Batch
 from agent.sync.receipts import following
 from agent.sync.session import Envelope
 from agent.sync.store import NO_TURN, Outgoing, read_outgoing
-from tests.agent.sync.conftest import BOX, Office, TestClock
+from tests.agent.sync.conftest import Office, TestClock
 from tests.agent.sync.province import FakeProvince
 from wire import chain
 from wire.block import Gone, pack, unpack
@@ -80,7 +80,7 @@ def test_a_forgotten_event_travels_as_what_is_left_of_it() -> None:
 
 def test_a_message_that_mends_shows_both_turns() -> None:
     province = FakeProvince()
-    builder = Builder(province.enrolment(), BOX, TestClock())
+    builder = Builder(province.enrolment(), TestClock())
     remembered = Outgoing(province.genesis, province.genesis, province.desk.head, b"remember", ())
     built = builder.build(remembered, BATCH, Extras(mending=b"answered"), Envelope())
     up = province.open(built.message)

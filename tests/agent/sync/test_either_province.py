@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -18,6 +19,7 @@ from tests.agent.sync.test_real_province import bodies
 from tests.agent.sync.test_silent_line import PATIENT
 from tests.chaos.false_province import Interposer
 from wire import statements
+from wire.limits import PROOF_AGE_S_MAX
 from wire.short import is_short
 from wire.statements import HeadStatement, Receipt, Revoked
 
@@ -177,3 +179,36 @@ async def test_a_session_the_province_forgot_is_opened_anew_at_once(scene: Scene
     errors = [error for _, error in await scene.office.log()]
     assert errors.count("session-unknown") == 1
     assert [each.down for each in scene.heard.exchanges()].count(None) == 1
+
+
+async def test_a_receipt_statement_is_brought_by_a_short_answer_when_it_is_asked_for(
+    scene: Scene,
+) -> None:
+    scene.office.start()
+    await said(scene)
+    syncer = scene.office.syncer
+    assert syncer is not None
+    last = await said(scene)
+    assert not last.up.prove
+    async with asyncio.timeout(20):
+        await syncer.prove()
+    proof = await scene.office.meta(store.PROOF)
+    assert isinstance(proof, bytes)
+    receipt = statements.verify(proof, Receipt, scene.province.signed_by)
+    assert (receipt.seq, receipt.hash) == scene.office.journal.delivered
+    again = await said(scene)
+    assert not again.up.prove, "asked once, answered once"
+
+
+async def test_a_statement_half_a_day_old_is_renewed_with_the_next_message(scene: Scene) -> None:
+    scene.office.start()
+    await said(scene)
+    kept_ms = await scene.office.meta(store.PROOF_MS)
+    assert isinstance(kept_ms, int)
+    old_ms = kept_ms - PROOF_AGE_S_MAX * 1_000 // 2
+    await scene.office.journal.write(lambda t: t.set_meta(store.PROOF_MS, old_ms))
+    assert (await said(scene)).up.prove
+    renewed_ms = await scene.office.meta(store.PROOF_MS)
+    assert isinstance(renewed_ms, int)
+    assert renewed_ms >= kept_ms
+    assert not (await said(scene)).up.prove

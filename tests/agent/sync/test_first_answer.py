@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from agent import keys
+from agent.blobs.folder import BlobFolder
 from agent.config import parse
 from agent.enrolled import FIRST_ANSWER, Line
 from agent.figures import Figures
@@ -59,6 +60,7 @@ class Box:
             clock,
             self.board,
             noticed=self.noticed,
+            folder=BlobFolder(config.blobs_dir, 0),
             fresh_bytes=secrets.token_bytes,
         )
         self.figures = Figures(
@@ -209,3 +211,16 @@ async def test_an_answer_that_the_disk_does_not_take_is_taken_as_soon_as_it_does
         await box.until(lambda status: status.line == "offline")
     assert box.journal.desk_head.seq == 1
     assert not box.noticed.items()
+
+
+async def test_a_receipt_statement_is_waited_for_only_so_long(
+    box: Box, line: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert await box.line.prove() is False, "there is no line yet"
+    async with box.running():
+        await box.until(lambda status: status.line == "online")
+        assert await box.line.prove() is True
+        assert await box.journal.read(partial(get_meta, key=store.PROOF)) is not None
+        await line.cut()
+        monkeypatch.setattr("agent.enrolled.PROVE_S_MAX", 0.01)
+        assert await box.line.prove() is False

@@ -15,13 +15,13 @@ import httpx
 import pytest
 import uvicorn
 
-from agent.journal import Journal, NoViews
+from agent.journal import Journal, NoViews, succession
+from agent.journal.verify import verify
 from agent.keys import Enrolment, read_enrolment
 from agent.sync.first import adopt_first_answer
 from agent.sync.http import HttpTransport
 from agent.sync.probe import connects
 from agent.sync.shell import Syncer
-from agent.sync.signals import Held
 from server.context import ServerContext
 from server.enrolment import issue_ticket
 from server.main import create_app
@@ -101,6 +101,10 @@ def write(folder: Path, files: dict[str, bytes]) -> None:
         (folder / name).chmod(0o600)
 
 
+HELD = (
+    "SELECT seq, body, id FROM event JOIN journal ON no = journal WHERE side = 'office'"
+    " ORDER BY no, seq"
+)
 KEY = secrets.token_bytes(32)
 
 
@@ -115,16 +119,15 @@ async def journal_at(path: Path, enrolled: Enrolment) -> AsyncIterator[Journal]:
         await journal.close()
 
 
-@asynccontextmanager
-async def syncing(
-    journal: Journal, enrolled: Enrolment, url: str, shown: Shown
-) -> AsyncIterator[Syncer]:
+def make_syncer(
+    journal: Journal, enrolled: Enrolment, url: str, shown: Shown, box: bytes = BOX
+) -> Syncer:
     transport = HttpTransport(url)
-    syncer = Syncer(
+    return Syncer(
         journal,
         enrolled,
         transport,
-        box=BOX,
+        box=box,
         clock=TestClock(),
         random=Random(1),
         show=shown.add,
@@ -132,6 +135,13 @@ async def syncing(
         fresh_bytes=secrets.token_bytes,
         delays=QuickDelays(),
     )
+
+
+@asynccontextmanager
+async def syncing(
+    journal: Journal, enrolled: Enrolment, url: str, shown: Shown, *, box: bytes = BOX
+) -> AsyncIterator[Syncer]:
+    syncer = make_syncer(journal, enrolled, url, shown, box)
     task = asyncio.create_task(syncer.run())
     await shown.until(lambda: len(shown) > 0)
     try:
@@ -205,7 +215,7 @@ async def test_more_than_one_answer_holds_comes_back_in_parts(
         assert journal.head == journal.delivered == head
 
 
-async def test_an_office_that_wrote_on_after_a_restore_waits_for_a_person(
+async def test_an_office_that_wrote_on_after_a_restore_goes_on_in_a_successor(
     province: Province, tmp_path: Path
 ) -> None:
     enrolled, answer = await enrol(province, tmp_path / "keys")
@@ -221,15 +231,90 @@ async def test_an_office_that_wrote_on_after_a_restore_waits_for_a_person(
             await settle(journal, syncer)
     shutil.copy(backup, path)
     async with journal_at(path, enrolled) as journal:
-        await record(journal, 1, text="another")
-        async with syncing(journal, enrolled, province.url, shown) as syncer:
-            await shown.until(lambda: isinstance(syncer.state, Held))
-        assert (journal.head.seq, journal.delivered.seq) == (4, 0)
-        assert shown.code in {"fork", "device-restored"}
-    assert len(province.seen.events) == 7
+        await record(journal, 2, text="another")
+        former = journal.marks.journal
+        only_here = [raw for raw in await bodies(journal) if b"another" in raw]
+        syncer = make_syncer(journal, enrolled, province.url, shown)
+        async with asyncio.timeout(20):
+            await syncer.run()  # it ends by itself: another journal follows
+        assert (journal.head.seq, journal.delivered.seq) == (3, 0)
+        assert journal.marks.journal != former
+        assert journal.identity is not None
+        followed = enrolled._replace(identity=journal.identity)
+        async with syncing(journal, followed, province.url, shown) as syncer:
+            await settle(journal, syncer)
+            async with asyncio.timeout(20):
+                while await journal.read(succession.wanted) is not None:
+                    await journal.wait_change(journal.marks)
+        assert journal.delivered == journal.head
+        rows = await journal.read(lambda conn: conn.execute(HELD).fetchall())
+        assert (await journal.read(verify)).damages == ()
+    branch = [
+        (event.seq, event.raw)
+        for event in province.seen.events
+        if event.seq and event.journal_id == former
+    ]
+    assert [row[:2] for row in rows if row[2] == former] == branch, "the province's, for reading"
+    entered = [row[1] for row in rows if row[2] != former]
+    assert [b'"again":' in raw for raw in entered] == [False, True, True]
+    assert [raw.split(b'"again"')[0] for raw in entered[1:]] == [
+        raw.split(b'"body"')[0] for raw in only_here
+    ]
+    assert await incidents(province.ctx) == ["fork"]
 
 
 async def bodies(journal: Journal) -> list[bytes]:
     """The bytes of the office's own events."""
     query = "SELECT body FROM event JOIN journal ON no = journal WHERE side = 'office' ORDER BY seq"
     return await journal.read(lambda conn: [row[0] for row in conn.execute(query)])
+
+
+async def test_a_box_that_changed_is_told_before_it_is_shown(
+    province: Province, tmp_path: Path
+) -> None:
+    enrolled, answer = await enrol(province, tmp_path / "keys")
+    path, shown = tmp_path / "journal.db", Shown()
+    async with journal_at(path, enrolled) as journal:
+        await adopt_first_answer(journal, enrolled, answer)
+        async with syncing(journal, enrolled, province.url, shown) as syncer:
+            await record(journal, 1)
+            await settle(journal, syncer)
+    moved = BOX[:8] + b"new disk" + b"new card"
+    async with journal_at(path, enrolled) as journal:
+        async with syncing(journal, enrolled, province.url, shown, box=moved) as syncer:
+            await journal.wait_beyond(1)
+            await settle(journal, syncer)
+        told = (await bodies(journal))[-1]
+    assert b'"kind":"device.changed"' in told
+    assert b'"body":{"parts":["disk","net"]}' in told
+    assert [event.kind for event in province.seen.events][-1] == "device.changed"
+    assert await incidents(province.ctx) == ["box-changed"]
+
+
+async def test_a_copy_restored_into_another_box_gets_its_events_back_before_it_tells(
+    province: Province, tmp_path: Path
+) -> None:
+    enrolled, answer = await enrol(province, tmp_path / "keys")
+    path, backup, shown = tmp_path / "journal.db", tmp_path / "backup.db", Shown()
+    async with journal_at(path, enrolled) as journal:
+        await adopt_first_answer(journal, enrolled, answer)
+        async with syncing(journal, enrolled, province.url, shown) as syncer:
+            await record(journal, 1)
+            await settle(journal, syncer)
+    shutil.copy(path, backup)
+    async with (
+        journal_at(path, enrolled) as journal,
+        syncing(journal, enrolled, province.url, shown) as syncer,
+    ):
+        for _ in range(2):
+            await record(journal, 2)
+            await settle(journal, syncer)
+    shutil.copy(backup, path)
+    moved = bytes(24)
+    async with journal_at(path, enrolled) as journal:
+        async with syncing(journal, enrolled, province.url, shown, box=moved) as syncer:
+            async with asyncio.timeout(20):
+                await journal.wait_beyond(5)
+            await settle(journal, syncer)
+        assert (journal.marks.journal, journal.head.seq) == (enrolled.identity.journal, 6)
+    assert sorted(await incidents(province.ctx)) == ["box-changed", "device-restored"]

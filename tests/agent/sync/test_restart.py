@@ -10,6 +10,7 @@ from typing import cast
 import pytest
 
 from agent import config, enrolled
+from agent.blobs.folder import BlobFolder
 from agent.enrolled import Line
 from agent.figures import Figures
 from agent.noticed import Noticed
@@ -65,6 +66,7 @@ async def test_sync_that_falls_is_shown_and_begun_anew_while_recording_goes_on(
         clock,
         board,
         noticed=Noticed(clock.now_ms, clock.mono_ms, lambda _: None),
+        folder=BlobFolder(file.parent / "blobs", 0),
         fresh_bytes=secrets.token_bytes,
     )
     figures = Falling()

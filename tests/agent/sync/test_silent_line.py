@@ -23,6 +23,7 @@ from agent.sync.transport import ExchangeError
 from tests.agent.sync.conftest import Office, TestClock
 from tests.agent.sync.province import Loopback, ok
 from tests.agent.sync.test_tls import self_signed
+from tests.agent.world import FakeClock
 
 PATIENT = Patience(connect_s=10.0, silence_s=60.0, total_s=240.0)
 
@@ -220,4 +221,4 @@ def test_the_daemons_connections_resume_their_tls_session(
         province=Province(url="https://tinh.example", ca_file=authority),
         api=Api(socket=Path("agent.sock")),
     )
-    assert isinstance(tls_of(config), ResumingContext)
+    assert isinstance(tls_of(config, FakeClock()), ResumingContext)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ssl
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from agent.sync import faults
 from agent.sync.http import HttpTransport, Patience, _why_broken
-from agent.sync.tls import client_context
+from agent.sync.tls import NO_CHECK_TIME, client_context
 from agent.sync.transport import ExchangeError
 from tests.agent.sync.province import Loopback, ok
 from tests.agent.sync.test_line import fault_of
@@ -51,10 +52,9 @@ async def test_a_certificate_of_somebody_else_is_called_so(tmp_path: Path) -> No
         assert await fault_of(HttpTransport(f"https://localhost:{port}", tls=tls)) is faults.TLS
 
 
-def self_signed(folder: Path) -> Path:
+def self_signed(folder: Path, day: datetime = datetime(2020, 1, 1, tzinfo=UTC)) -> Path:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    day = datetime(2020, 1, 1, tzinfo=UTC)
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -72,6 +72,60 @@ def self_signed(folder: Path) -> Path:
     private = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     file.write_bytes(key.private_bytes(pem, *private) + certificate.public_bytes(pem))
     return file
+
+
+@contextlib.asynccontextmanager
+async def outdated(folder: Path) -> AsyncIterator[tuple[int, Path]]:
+    """A province whose certificate is not valid yet, as a clock in 1970 finds every one."""
+    theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    pem = self_signed(folder, datetime(2090, 1, 1, tzinfo=UTC))
+    theirs.load_cert_chain(pem)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(ok(b"answer").replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n"))
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=theirs)
+    async with server:
+        yield server.sockets[0].getsockname()[1], pem
+
+
+@pytest.mark.parametrize("is_right", [True, False])
+async def test_a_clock_that_is_wrong_judges_no_dates_of_certificates(
+    tmp_path: Path, is_right: bool
+) -> None:
+    async with outdated(tmp_path) as (port, pem):
+        context = client_context(pem, lambda: is_right)
+        transport = HttpTransport(f"https://localhost:{port}", tls=context)
+        if is_right:
+            assert await fault_of(transport) is faults.TLS
+        else:
+            assert (await transport.post(b"x")).body == b"answer"
+            await transport.close()
+
+
+async def test_dates_are_judged_again_once_the_clock_is_right(tmp_path: Path) -> None:
+    answers = iter([False, True])
+    async with outdated(tmp_path) as (port, pem):
+        context = client_context(pem, lambda: next(answers))
+        loose = HttpTransport(f"https://localhost:{port}", tls=context)
+        await loose.post(b"x")
+        await loose.close()
+        assert context.verify_flags & NO_CHECK_TIME
+        context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="localhost")
+        assert not context.verify_flags & NO_CHECK_TIME
+
+
+async def test_a_wrong_clock_still_wants_the_right_issuer_and_name(tmp_path: Path) -> None:
+    async with outdated(tmp_path) as (port, pem):
+        for host, authority in (("localhost", None), ("127.0.0.1", pem)):
+            context = client_context(authority, lambda: False)
+            transport = HttpTransport(f"https://{host}:{port}", tls=context)
+            assert await fault_of(transport) is faults.TLS
 
 
 async def test_a_second_connection_resumes_the_tls_session(tmp_path: Path) -> None:

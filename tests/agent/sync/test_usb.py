@@ -23,8 +23,15 @@ from wire.problems import Refusal
 @pytest.fixture
 def carrier(office: Office) -> Carrier:
     enrolment = office.province.enrolment()
-    builder = Builder(enrolment, BOX, TestClock())
-    return Carrier(office.journal, enrolment, builder, OfficeReporter(Facts(), Ticks()))
+    builder = Builder(enrolment, TestClock())
+    return Carrier(
+        office.journal,
+        enrolment,
+        builder,
+        OfficeReporter(Facts(), Ticks()),
+        box=BOX,
+        fresh_bytes=bytes,
+    )
 
 
 async def test_the_newest_answered_counts_like_one_of_the_line(

@@ -6,17 +6,21 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 from litestar.types import ASGIApp
 
+from agent.blobs.folder import BlobFolder
+from agent.documents import Documents
 from agent.journal import Journal
+from agent.mounts import Mount
 from agent.noticed import Noticed
 from agent.service import Service
+from agent.sticks import Exported, Fate, Sticks
 from agent.views.projector import Views
 from agent.web.app import create_web
-from agent.web.parts import Exported, Fate, Parts
+from agent.web.parts import Parts
 from agent.web.readings import Readings
 from agent.web.serve import Listeners, serve
 from agent.web.shapes import DeviceShape
@@ -66,6 +70,7 @@ class Office:
     port: int
     stop: asyncio.Event
     synced: list[int]
+    mounted: list[Mount]
 
     @property
     def journal(self) -> Journal:
@@ -105,21 +110,32 @@ async def open_office(directory: Path, random: Random) -> AsyncIterator[Office]:
         directory / "journal.db", KEY, identity=IDENTITY, projector=views, clock=clock
     )
     synced: list[int] = []
+    mounted: list[Mount] = []
     try:
-        parts = await make_parts(journal, views, clock, random, synced)
+        parts = await make_parts(journal, views, clock, random, synced, mounted)
         path = directory / "run" / "agent.sock"
         async with served(create_web(parts, keep_alive_s=0.05), path) as (port, stop):
-            yield Office(parts, clock, path, port, stop, synced)
+            yield Office(parts, clock, path, port, stop, synced, mounted)
     finally:
         await journal.close()
 
 
 async def make_parts(
-    journal: Journal, views: Views, clock: FakeClock, random: Random, synced: list[int]
+    journal: Journal,
+    views: Views,
+    clock: FakeClock,
+    random: Random,
+    synced: list[int],
+    mounted: list[Mount],
 ) -> Parts:
-    """The rooms behind the door."""
+    """The rooms behind the door; what a story puts into `mounted` is plugged in."""
     await journal.write(stock)
-    service = Service(journal, views, clock, random.randbytes)
+    folder = BlobFolder(journal.path.parent / "blobs", 0)
+    documents = Documents(journal, folder, random.randbytes)
+    await documents.prepare(stale=False)
+    service = Service(
+        journal, views, clock, random.randbytes, believe=clock.confirm, documents=documents
+    )
 
     async def report() -> Any:
         return {"office": "H26.107", "head_seq": journal.head.seq}
@@ -135,6 +151,7 @@ async def make_parts(
     noticed = Noticed(clock.now_ms, clock.mono_ms, problems.tell)
     return Parts(
         service=service,
+        documents=documents,
         journal=journal,
         board=make_board(journal, clock, noticed),
         users=await make_users(journal, random, users),
@@ -150,6 +167,7 @@ async def make_parts(
         backup=backup,
         export=never_export,
         take_answer=never_take,
+        sticks=Sticks(lambda: mounted, export_note, take_note),
         noticed=noticed,
         problems=problems,
     )
@@ -163,6 +181,26 @@ async def never_export(_after: int | None) -> Exported:
 async def never_take(_body: bytes) -> Fate:
     """Nor to take from one."""
     raise Refusal("not-enrolled")
+
+
+class Note(NamedTuple):
+    """A message of a made-up office: two of them hold all that waits."""
+
+    message: bytes
+    last: int
+    more: bool
+
+
+async def export_note(after: int | None) -> Exported:
+    """Two messages, the second behind the first."""
+    return Note(b"message", 1, True) if after is None else Note(b"message", 2, False)
+
+
+async def take_note(body: bytes) -> Fate:
+    """An answer says what becomes of it."""
+    if body == b"forged":
+        raise Refusal("answer-forged")
+    return "foreign" if body == b"foreign" else "taken"
 
 
 @contextlib.asynccontextmanager

@@ -16,6 +16,7 @@ from tests.agent.web.office import CHECK_IN, HOSTNAME, TOKEN, Office
 OPEN = {
     ("GET", "/"), ("GET", "/login"), ("POST", "/login"), ("GET", "/lobby"), ("GET", "/healthz"),
     ("GET", "/static/agent.css"), ("GET", "/favicon.ico"), ("GET", "/language/en"),
+    ("GET", "/sync"), ("GET", "/problems"), ("GET", "/dossiers/2026/1/1"),
 }  # fmt: skip
 SOCKET_ONLY = {"/api/sync", "/api/rebuild", "/api/backup", "/api/users", "/api/carrier"}
 FOREIGN = [
@@ -29,7 +30,13 @@ FOREIGN = [
     {"sec-fetch-site": "cross-site", "sec-fetch-mode": "cors"},
 ]
 RAW = {"/api/commands": "POST", "/api/stream": "GET"}
-SAMPLES = {"ref": "2026/1/1", "name": "agent.css", "chosen": "en"}
+SAMPLES = {
+    "ref": "2026/1/1",
+    "name": "agent.css",
+    "chosen": "en",
+    "stick": "17",
+    "document": "b1" * 32,
+}
 
 
 def routes(office: Office) -> Iterator[tuple[str, str]]:
@@ -39,7 +46,9 @@ def routes(office: Office) -> Iterator[tuple[str, str]]:
         address = re.sub(r"\{(\w+):\w+\}", lambda found: SAMPLES[found[1]], route.path)
         if isinstance(route, HTTPRoute):
             for method in route.methods - {"OPTIONS"}:
-                yield method, address
+                # A reference may hold slashes, so what is posted to ends behind it.
+                posted = method == "POST" and address == f"/api/dossiers/{SAMPLES['ref']}"
+                yield method, f"{address}/documents" if posted else address
         else:
             yield RAW[address], address
 

@@ -1,0 +1,203 @@
+"""What a person does about a device in quarantine (docs/protocol.md section 6).
+
+- `listed`: who is in quarantine, and what lies aside.
+- `accept`: the device is believed again. What lies aside and leads on from what the province holds
+  becomes part of its journal; the journal it speaks of is the open one.
+- `release`: the device may go on behind its journal in one more, entering anew what only it has,
+  though it did so before; for branches that lead on from nothing.
+- Two boxes with one key: the key is revoked (`server.enrolment.revoke`) and the true one enrols.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import Row, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from server import arrival, aside, catch_up, desk, devices, incidents, ingest, offices, places
+from server.aside import Owner
+from server.context import ServerContext
+from server.desk import Saying
+from server.devices import Device
+from server.judging import judge_all
+from server.places import Place
+from server.store.tables import device as device_table
+from server.store.tables import incident, journal, office
+from wire.block import ChainedEvent
+from wire.chain import Head, link
+from wire.event import body_of
+from wire.keys import device10
+from wire.problems import Refusal
+
+BATCH_EVENTS = 1_000
+ENDED = ("quarantined", "fork")
+
+
+class Listed(Struct, frozen=True, kw_only=True):
+    """One journal of which something lies aside, or that of a device in quarantine.
+
+    `heads`: how far its branches reach, the longest first.
+    """
+
+    device: str
+    office: str
+    state: str
+    journal: str
+    events: int
+    heads: tuple[int, ...]
+
+
+async def listed(conn: AsyncConnection) -> list[Listed]:
+    """Return what waits for a person, by office and device."""
+    held = dict(await aside.owners(conn))
+    rows = (
+        await conn.execute(
+            select(device_table, office.c.code)
+            .join(office, office.c.office_id == device_table.c.office_id)
+            .order_by(office.c.code, device_table.c.device_id)
+        )
+    ).all()
+    found: list[Listed] = []
+    for row in rows:
+        own = [each for each in held if each.device_id == row.device_id]
+        if not own and row.state == "quarantined":
+            own = [Owner(row.office_id, row.device_id, row.said_journal or b"")]
+        found += [await _listed(conn, row, each, held.get(each, 0)) for each in own]
+    return found
+
+
+async def _listed(conn: AsyncConnection, row: Row[Any], each: Owner, events: int) -> Listed:
+    return Listed(
+        device=device10(row.device_id),
+        office=row.code,
+        state=row.state,
+        journal=each.journal_id.hex(),
+        events=events,
+        heads=tuple(head.seq for head in await aside.heads(conn, each)),
+    )
+
+
+async def accept(ctx: ServerContext, device_id: bytes, note: str) -> int:
+    """Believe a device again; return how many events became part of its journal.
+
+    Raises Refusal `sender-unknown`, `device-revoked`, and `fork` when what it says last leads on
+    from nothing that is held: then `release` it, or revoke it.
+    """
+    now_ms = ctx.now_ms()
+    async with ctx.store.write() as conn:
+        device = await _locked(conn, device_id)
+        owner, head = await _said(conn, device)
+        await offices.locked(conn, device.office_id)
+        place = await places.find(conn, device.office_id, device_id, owner.journal_id)
+        events = await aside.branch(conn, owner, head.hash)
+        if place is None:
+            place = await _begun(conn, owner, events, now_ms)
+        if events and not _leads_on(place, events):
+            raise Refusal("fork", owner.journal_id.hex())
+        if not events and await places.hash_at(conn, place, head.seq) not in {head.hash, None}:
+            raise Refusal("fork", owner.journal_id.hex())
+        await _only_open(conn, place)
+        await _append(conn, ctx, place, events, now_ms)
+        await aside.forget(conn, owner, events)
+        await _believe(conn, device, note, now_ms)
+    return len(events)
+
+
+async def release(ctx: ServerContext, device_id: bytes, note: str) -> None:
+    """Let a device go on behind its open journal in one more.
+
+    Raises Refusal `sender-unknown`, `device-revoked`, and `unknown-journal` when it has none open.
+    """
+    now_ms = ctx.now_ms()
+    async with ctx.store.write() as conn:
+        device = await _locked(conn, device_id)
+        known = await places.journals_of(conn, device.office_id, device_id)
+        place = next((each for each in known if each.state == "open"), None)
+        each = await desk.find(conn, device.office_id, device.desk_id)
+        if place is None or each.state != "open":
+            raise Refusal("unknown-journal", device10(device_id))
+        await conn.execute(journal.update().where(place.row).values(released_ms=now_ms))
+        said = Saying("journal.released", body_of({"journal": place.journal_id.hex()}))
+        await desk.append(conn, [(each, [desk.write(said, now_ms)])], now_ms)
+        await _believe(conn, device, note, now_ms)
+
+
+async def _locked(conn: AsyncConnection, device_id: bytes) -> Device:
+    device = await devices.find(conn, device_id, locked=True)
+    if device is None:
+        raise Refusal("sender-unknown")
+    if device.state == "revoked":
+        raise Refusal("device-revoked")
+    return device
+
+
+async def _said(conn: AsyncConnection, device: Device) -> tuple[Owner, Head]:
+    """Return the journal and head in the newest current message of a device, as it says."""
+    row = (
+        await conn.execute(
+            select(
+                device_table.c.said_journal, device_table.c.said_seq, device_table.c.said_hash
+            ).where(device.row)
+        )
+    ).one()
+    if row.said_journal is None:
+        raise Refusal("unknown-journal", device10(device.device_id))
+    owner = Owner(device.office_id, device.device_id, row.said_journal)
+    return owner, Head(row.said_seq, row.said_hash)
+
+
+async def _begun(
+    conn: AsyncConnection, owner: Owner, events: Sequence[ChainedEvent], now_ms: int
+) -> Place:
+    """Open the journal of a branch that grows from hash(0)."""
+    if not events or events[0].seq != 1:
+        raise Refusal("unknown-journal", owner.journal_id.hex())
+    return await places.open_journal(
+        conn, owner.office_id, owner.device_id, owner.journal_id, now_ms
+    )
+
+
+def _leads_on(place: Place, events: Sequence[ChainedEvent]) -> bool:
+    """Return whether a branch grows from the journal's very head."""
+    return link(place.head.hash, events[0].digest) == events[0].hash
+
+
+async def _only_open(conn: AsyncConnection, place: Place) -> None:
+    same = (journal.c.office_id == place.office_id) & (journal.c.device_id == place.device_id)
+    await conn.execute(
+        journal.update().where(same, journal.c.state == "open").values(state="closed")
+    )
+    await conn.execute(journal.update().where(place.row).values(state="open"))
+
+
+async def _append(
+    conn: AsyncConnection,
+    ctx: ServerContext,
+    place: Place,
+    events: Sequence[ChainedEvent],
+    now_ms: int,
+) -> None:
+    for first in range(0, len(events), BATCH_EVENTS):
+        judged = judge_all(events[first : first + BATCH_EVENTS])
+        known = await arrival.known(conn, place)
+        await ingest.append(conn, place, judged, known, now_ms, projected=False)
+    held = await places.find(conn, place.office_id, place.device_id, place.journal_id)
+    if held is not None:
+        await catch_up.project_rest(conn, ctx.project, held)
+
+
+async def _believe(conn: AsyncConnection, device: Device, note: str, now_ms: int) -> None:
+    """Let the device work: its next box is its own, and its restores are counted anew."""
+    values = {"box": None, "restored_ms": None, "doubted_ms": None}
+    state = "active" if device.state == "quarantined" else device.state
+    await conn.execute(device_table.update().where(device.row).values(state=state, **values))
+    kinds = (*ENDED, "device-restored", incidents.BOX_CHANGED)
+    own = (incident.c.office_id == device.office_id, incident.c.device_id == device.device_id)
+    await conn.execute(
+        incident.update()
+        .where(*own, incident.c.kind.in_(kinds), incident.c.settled_ms.is_(None))
+        .values(settled_ms=now_ms, note=note)
+    )
