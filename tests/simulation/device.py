@@ -57,6 +57,7 @@ class Agent:
     service: Service
     carrier: Carrier
     syncer: Syncer
+    figures: Figures
 
 
 class Device:
@@ -123,7 +124,7 @@ class Device:
         life = self.life = Life(self.name, folder, self._random)
         life.link = self.link
         self.agent = await life.ask(self._open(folder / JOURNAL), "opening")
-        life.spawn(self._sync(self.agent.syncer), "sync")
+        life.spawn(self._sync(self.agent), "sync")
 
     def reboot(self) -> None:
         """The next life begins with the box itself."""
@@ -195,6 +196,14 @@ class Device:
             goodput_bytes_s=lambda: None,
             devices=tuple,
         )
+        service = Service(journal, views, clock, self._random.randbytes, since)
+        carrier, syncer = self._parts(journal, figures)
+        return Agent(journal, service, carrier, syncer, figures)
+
+    def _parts(self, journal: Journal, figures: Figures) -> tuple[Carrier, Syncer]:
+        """Make what speaks for the journal that is open now."""
+        enrolment, clock = self.enrolled.enrolment, self.clock
+        enrolment = enrolment._replace(identity=journal.identity or enrolment.identity)
         box = self.enrolled.box_on(self.machine)
         builder = Builder(enrolment, clock)
         syncer = Syncer(
@@ -210,23 +219,18 @@ class Device:
             reporter=OfficeReporter(figures.collect, clock.mono_ms),
             delays=Delays(self._random),
         )
-        return Agent(
-            journal=journal,
-            service=Service(journal, views, clock, self._random.randbytes, since),
-            carrier=Carrier(
-                journal,
-                enrolment,
-                builder,
-                OfficeReporter(figures.collect, clock.mono_ms),
-                box=box,
-                fresh_bytes=self._random.randbytes,
-            ),
-            syncer=syncer,
+        reporter = OfficeReporter(figures.collect, clock.mono_ms)
+        carrier = Carrier(
+            journal, enrolment, builder, reporter, box=box, fresh_bytes=self._random.randbytes
         )
+        return carrier, syncer
 
-    async def _sync(self, syncer: Syncer) -> None:
+    async def _sync(self, agent: Agent) -> None:
+        """Sync, and begin anew where a successor follows the journal, as `agent.enrolled` does."""
         try:
-            await syncer.run()
+            while True:
+                await agent.syncer.run()
+                agent.carrier, agent.syncer = self._parts(agent.journal, agent.figures)
         except Exception as error:
             self.fell.append(repr(error)[:500])
             raise

@@ -89,7 +89,9 @@ class Oracle:
         known = self.known[device.name]
         if known.keys.setdefault(key, seq) != seq:
             self._heard.append(f"{device.name}: {key!r} is {known.keys[key]} and {seq}")
-        if known.told.setdefault(seq, id_) != id_:
+        if known.branched:  # it may be numbered anew, in a successor
+            known.elsewhere[-len(known.elsewhere) - 1] = id_
+        elif known.told.setdefault(seq, id_) != id_:
             self._heard.append(f"{device.name}: no. {seq} was acknowledged as two events")
 
     def copied(self, device: Device) -> None:
@@ -167,7 +169,7 @@ class Oracle:
 
     def _look_at(self, device: Device, delivered: Head) -> None:
         known = self.known[device.name]
-        if self.province_restored:
+        if self.province_restored or known.branched:
             return
         held = self.hash_at(device, delivered.seq)
         if held != delivered.hash:
@@ -183,7 +185,7 @@ class Oracle:
         """After a restart: everything that was acknowledged is there."""
         rows = {row.seq: row for row in own_rows(device)}
         known = self.known[device.name]
-        for seq, id_ in known.told.items():
+        for seq, id_ in () if known.branched else known.told.items():
             if seq not in rows:
                 if known.going_back:
                     continue

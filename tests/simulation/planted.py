@@ -242,11 +242,11 @@ PLANTED = tuple(
         (dropped_deduplication, 1),
         (unseen_gap, 29),
         (receipt_for_nothing, 4),
-        (turn_not_stored, 15),
-        (turn_not_judged, 15),
+        (turn_not_stored, 1),
+        (turn_not_judged, 1),
         (believed_without_re, 13),
-        (late_answer_lowers_the_mark, 15),
-        (own_events_not_fetched, 15),
+        (late_answer_lowers_the_mark, 24),
+        (own_events_not_fetched, 5),
         (desk_not_compared, 1),
     )
 )

@@ -39,7 +39,7 @@ def acknowledged_and_left(folder: Path, after: int, how: Cut, synchronous: str) 
 
 @pytest.mark.parametrize("how", ["kill", *CUTS])
 def test_what_was_committed_is_left_wherever_it_is_struck(tmp_path: Path, how: Cut) -> None:
-    for after in range(1, 60):
+    for after in range(1, 60, 4):
         (tmp_path / f"{after}").mkdir()
         done, left = acknowledged_and_left(tmp_path / f"{after}", after, how, "FULL")
         assert done <= left <= done + 1, after
@@ -47,8 +47,8 @@ def test_what_was_committed_is_left_wherever_it_is_struck(tmp_path: Path, how: C
 
 def test_a_program_that_skips_the_sync_loses_what_it_promised(tmp_path: Path) -> None:
     lost = 0
-    for after in range(1, 60):
+    for after in range(1, 40):
         (tmp_path / f"{after}").mkdir()
         done, left = acknowledged_and_left(tmp_path / f"{after}", after, "none", "OFF")
         lost += left < done
-    assert lost > 10
+    assert lost > 5

@@ -4,8 +4,8 @@ import pytest
 
 from tests.simulation.story import run
 
-QUICK = range(1, 16)
-USUAL = range(16, 51)
+QUICK = range(1, 11)
+USUAL = range(11, 51)
 
 
 def survive(seed: int) -> None:

@@ -29,6 +29,8 @@ from wire.problems import Refusal
 SETTLE_S_MAX = 6 * 3600
 """A world left in peace has told everything after so long: the longest wait of all."""
 LOOK_S = 10
+PRESSED = 0.02
+"""How often somebody presses 'sync now' where sync is held, at each look."""
 DEVICES = (2, 2, 2, 3)
 """How many devices a world has; one of these."""
 
@@ -150,7 +152,8 @@ class World:
                 raise Broken(f"{what}: {self._standing()}")
             for device in self.devices:
                 self.clerks[device.name].ask_again()
-                if device.held and device.agent is not None:
+                pressed = self.random.random() < PRESSED
+                if pressed and device.held and device.agent is not None:
                     device.agent.syncer.sync_now()
             await asyncio.sleep(LOOK_S)
             self.look()
