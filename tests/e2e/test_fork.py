@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,7 +41,7 @@ def test_what_was_recorded_after_a_restore_is_at_the_province_once(place: Path) 
     with forked(place) as (world, link, results):
         before = world.status()
         link.restore()
-        world.await_status(backlog=0, line="online", line_error=None)
+        world.await_status(120, backlog=0, line="online", line_error=None)
         after = world.status()
         assert after["journal"] != before["journal"]
         feed = world.feed()
@@ -53,8 +54,8 @@ def test_what_was_recorded_after_a_restore_is_at_the_province_once(place: Path) 
         (first,) = opened
         assert (first["journal"], first["seq"]) == (after["journal"], 1)
         assert len(entered) == before["head"] - first["event"]["body"]["after"][1]
-        listed = dossiers(world)
-        assert len(listed) == len(received) == len(set(listed))
+        listed = await_dossiers(world, len(received))
+        assert len(listed) == len(set(listed))
         assert world.verify()["ok"]
         assert world.run("rebuild").returncode == 0
         assert dossiers(world) == listed, "rebuilt equals grown"
@@ -68,13 +69,22 @@ def test_a_successor_is_opened_once_however_often_the_box_is_killed(place: Path)
         for _ in range(6):
             world.agent.kill()
             world.start_agent()
-        world.await_status(backlog=0, line="online", line_error=None)
+        world.await_status(120, backlog=0, line="online", line_error=None)
         feed = world.feed()
         opened = [line for line in feed if line["event"]["kind"] == "journal.opened"]
         (first,) = opened
         entered = [line["event"]["again"] for line in feed if "again" in line["event"]]
         assert len(entered) == len(set(entered)) == head - first["event"]["body"]["after"][1]
         assert world.verify()["ok"]
+
+
+def await_dossiers(world: World, count: int) -> list[str]:
+    """Wait until the office lists so many: the province's branch comes after the records went."""
+    until = time.monotonic() + 60
+    while len(listed := dossiers(world)) < count and time.monotonic() < until:
+        time.sleep(0.1)  # another process's state cannot be awaited, only asked for
+    assert len(listed) == count
+    return listed
 
 
 def dossiers(world: World) -> list[str]:
