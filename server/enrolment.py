@@ -20,8 +20,8 @@ from server.devices import Device
 from server.offices import Office
 from server.reply import Answer, seal
 from server.request import malformed
+from server.store.access_tables import ticket as ticket_table
 from server.store.tables import device as device_table
-from server.store.tables import ticket as ticket_table
 from wire import enrolment, message, statements, turns
 from wire.chain import genesis
 from wire.codec import CODECS

@@ -11,8 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.context import ServerContext
+from server.store.access_tables import token as table
 from server.store.tables import PROVINCE
-from server.store.tables import token as table
 from wire.problems import FieldError, Refusal
 from wire.texts import load
 

@@ -13,8 +13,8 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.context import ServerContext
+from server.store.access_tables import user as table
 from server.store.tables import PROVINCE
-from server.store.tables import user as table
 from wire.problems import Refusal
 
 Role = Literal["viewer", "operator", "admin"]

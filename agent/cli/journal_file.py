@@ -149,10 +149,10 @@ def _verified(config: Config) -> Verified:
 
 async def _rebuilt(config: Config) -> int:
     from agent.clock import SystemClock
+    from agent.daemon import derived
     from agent.journal import Journal
     from agent.keys import read_enrolment, read_journal_key
     from agent.locks import DataLock
-    from agent.main import derived
     from agent.views.projector import Views
     from agent.views.rebuild import rebuild as build_anew
 

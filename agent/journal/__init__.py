@@ -3,7 +3,8 @@
 from agent.journal.identity import Identity
 from agent.journal.journal import Journal
 from agent.journal.projector import DeliveredRow, Entry, NoViews, Projector
-from agent.journal.transaction import Appended, Marks, Transaction
+from agent.journal.state import Marks
+from agent.journal.transaction import Appended, Transaction
 
 __all__ = [
     "Appended",

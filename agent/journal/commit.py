@@ -20,7 +20,8 @@ from agent.journal.database import (
 from agent.journal.identity import Identity
 from agent.journal.marks import read_marks, write_marks
 from agent.journal.projector import Projector
-from agent.journal.transaction import Marks, Transaction
+from agent.journal.state import Marks
+from agent.journal.transaction import Transaction
 from wire.problems import Refusal
 
 Job: TypeAlias = Callable[[Transaction], Any]

@@ -20,7 +20,8 @@ from agent.journal.database import Connection, Connector
 from agent.journal.identity import Identity
 from agent.journal.marks import adopt, read_marks
 from agent.journal.projector import Projector
-from agent.journal.transaction import Marks, Transaction, now_in
+from agent.journal.state import Marks, now_in
+from agent.journal.transaction import Transaction
 from agent.journal.worker import Worker
 from agent.reserve import Reserve
 from wire.chain import Head

@@ -3,7 +3,8 @@
 from agent.journal.database import Connection
 from agent.journal.identity import Identity
 from agent.journal.schema import Side
-from agent.journal.transaction import SALVAGED_UNTIL, Marks, get_meta
+from agent.journal.state import Marks
+from agent.journal.transaction import SALVAGED_UNTIL, get_meta
 from wire.chain import Head
 from wire.problems import Refusal
 

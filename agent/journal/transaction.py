@@ -17,6 +17,7 @@ from agent.journal.database import Connection
 from agent.journal.identity import Identity
 from agent.journal.projector import DeliveredRow, Entry, Projector
 from agent.journal.schema import Side
+from agent.journal.state import Marks, now_in
 from wire import chain
 from wire import event as wire_event
 from wire.block import ChainedEvent
@@ -25,46 +26,12 @@ from wire.event import Event
 from wire.problems import Malformed, Refusal
 
 INSERT_EVENT = "INSERT INTO event(pos, journal, seq, hash, body) VALUES (?, ?, ?, ?, ?)"
-EMPTY = Head(0, bytes(32))
 SALVAGED = "salvaged."
 """In `meta`, with the number of an own event: its hash ‖ bytes, until what is before it is back."""
 SALVAGED_UNTIL = "salvaged.until"
 """In `meta`: the last own event that a damaged file had, after a salvage."""
 DELIVERED_ROWS = 1000
 """Events read at a time while the delivered mark moves: flat memory however far it goes."""
-
-
-class Marks(msgspec.Struct, frozen=True):
-    """Where the journals stand: numbers of rows, heads, and bytes of event text.
-
-    `office` and `desk` are the `journal.no` of the open journals, 0 before enrolment. `latest_at`
-    is the latest `at` that any event of the office journal bears, "" for none: clocks fall back.
-    `promised` is the number up to which the province holds own events that are not here: this file
-    was restored, and nothing new may follow before they are back (docs/protocol.md section 5).
-    It is not written down: a restart finds it out again. `desk_id` and `desk_writer` name the desk
-    journal that is open now: after a restore of the province another one follows.
-    """
-
-    pos: int = 0
-    office: int = 0
-    head: Head = EMPTY
-    head_bytes: int = 0
-    latest_at: str = ""
-    delivered: Head = EMPTY
-    delivered_bytes: int = 0
-    desk: int = 0
-    desk_head: Head = EMPTY
-    desk_bytes: int = 0
-    promised: int = 0
-    journal: bytes = b""
-    """Id of the open office journal: after a succession another than enrolment's."""
-    desk_id: bytes = b""
-    desk_writer: bytes = b""
-
-    @property
-    def is_recovering(self) -> bool:
-        """Whether own events are still on their way back."""
-        return self.promised > self.head.seq
 
 
 class Appended(NamedTuple):
@@ -403,15 +370,6 @@ class Transaction:
     def delete_meta(self, key: str) -> None:
         """Keep nothing under `key` any more."""
         self.conn.execute("DELETE FROM meta WHERE key = ?", (key,))
-
-
-def now_in(enrolled: Identity | None, marks: Marks) -> Identity | None:
-    """Return who this box is, with the journals that are open now on either side."""
-    if enrolled is None or not marks.office:
-        return enrolled
-    return enrolled._replace(
-        journal=marks.journal, desk=marks.desk_id, desk_writer=marks.desk_writer
-    )
 
 
 def _readable(data: bytes) -> Event | None:

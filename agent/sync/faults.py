@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agent.status import Line
-from wire.problems import CATALOGUE, Consequence
+from wire.problems import CATALOGUE, Consequence, Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,3 +99,11 @@ FAULTS: tuple[Fault, ...] = (
     DEVICE_RESTORED, MEMORY_STALE, RECEIPT_STUCK, RECEIPT_WRONG,
     GAP, UNKNOWN_JOURNAL, FORK, FORK_SOUGHT, QUARANTINED, PROVINCE_MOVED, DEVICE_REVOKED,
 )  # fmt: skip
+
+
+def not_durable(refusal: Refusal) -> Fault:
+    """Return why an answer could not be made durable; other refusals are mistakes of ours."""
+    by_code = {"disk-full": DISK_FULL, "disk-failed": DISK_FAILED, "busy": DISK_FAILED}
+    if refusal.code not in by_code:
+        raise refusal
+    return by_code[refusal.code]

@@ -83,6 +83,10 @@ class Applied:
     new_box: bool = False
     """The box that changed is told of now: the next message shows it."""
 
+    def place(self, down: Down) -> int:
+        """Return where a disagreement was met: while a common place is sought, that."""
+        return self.held.seq if self.fault is faults.FORK_SOUGHT else down.receipt.seq
+
 
 class _Released(msgspec.Struct):
     """Body of `journal.released`: behind which journal one more may be opened, in hexadecimal."""

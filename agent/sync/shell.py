@@ -26,9 +26,9 @@ from agent.sync.answer import Answer, open_answer, open_short_answer
 from agent.sync.blobs import NoUploads, Uploads
 from agent.sync.builder import Builder, Built, Extras
 from agent.sync.engine import Engine
-from agent.sync.faults import Fault
 from agent.sync.netlink import RouteWatch, open_route_socket
 from agent.sync.pacing import Batch, Load, Pacing
+from agent.sync.posting import Posting
 from agent.sync.probe import LineProbe
 from agent.sync.proving import Proving
 from agent.sync.receipts import Applied, apply
@@ -57,9 +57,6 @@ from agent.sync.transport import ExchangeError, Reply, Transport
 from wire.problems import Refusal
 
 _log = structlog.get_logger("agent")
-
-LISTEN_S = 0.5
-"""How often the open request's connection is asked whether it heard anything."""
 
 T = TypeVar("T")
 Work: TypeAlias = Coroutine[Any, Any, None]
@@ -116,7 +113,7 @@ class Syncer:
         self._proving = Proving()
         self._timer: asyncio.TimerHandle | None = None
         self._probing: asyncio.Task[None] | None = None
-        self._posting: tuple[int, asyncio.Timeout] | None = None
+        self._posting = Posting(transport, lambda *heard: self._feed(Silence(*heard)))
         self._tasks: asyncio.TaskGroup | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sync sealing")
 
@@ -199,7 +196,7 @@ class Syncer:
 
     async def _probe_until_up(self, *, down: bool) -> None:
         await self._probe.until_up(down=down)
-        self._listen()
+        self._posting.listen()
         if self._probing is asyncio.current_task():
             self._feed(NetworkUp())
 
@@ -215,7 +212,7 @@ class Syncer:
                 case Send(request, batch):
                     self._start("exchange", self._exchange(request, batch))
                 case Abandon(request):
-                    self._abandon(request)
+                    self._posting.abandon(request)
                 case WaitUntil(at_ms):
                     self._set_timer(at_ms)
                 case Probe(on, down):
@@ -254,11 +251,12 @@ class Syncer:
         try:
             await self._take_the_line()
             envelope = self._session.envelope(began_ms, full=self._extras.full)
-            told = await self._tell(short=envelope.session is not None)
+            short = envelope.session is not None  # these carry a report only every so often
+            told = await self._reporter.tell(days=self._days_wanted, sparing=short)
             built = await self._build(batch, told, envelope)
             load = built.load
             began_ms = self._clock.mono_ms()
-            reply = await self._post(request, built.message)
+            reply = await self._posting.post(request, built.message)
             load = replace(load, down_bytes=len(reply.body), took_ms=self._since(began_ms))
             await self._answered(request, built, load, reply, told)
         except ExchangeError as error:
@@ -266,47 +264,15 @@ class Syncer:
             load = replace(load, down_bytes=down_bytes, took_ms=self._since(began_ms))
             await self._failed(request, load, error)
 
-    async def _post(self, request: int, message: bytes) -> Reply:
-        try:
-            listening = self._start("listening", self._keep_listening())
-        except _Ending:
-            raise asyncio.CancelledError from None
-        try:
-            async with asyncio.timeout(None) as scope:
-                self._posting = (request, scope)
-                return await self._transport.post(message)
-        except TimeoutError as error:
-            raise ExchangeError(faults.CUT, "silent over the line's fall and return") from error
-        finally:
-            self._posting = None
-            listening.cancel()
-
-    def _abandon(self, request: int) -> None:
-        if self._posting is not None and self._posting[0] == request:
-            self._posting[1].reschedule(asyncio.get_running_loop().time())
-
-    async def _keep_listening(self) -> None:
-        while True:
-            await asyncio.sleep(LISTEN_S)
-            self._listen()
-
-    def _listen(self) -> None:
-        if self._posting is not None:
-            self._feed(Silence(self._posting[0], self._transport.silent_ms()))
-
     async def _take_the_line(self) -> None:
         """Note that the newest message is none on a stick; and what a stick brought meanwhile."""
         if await self._journal.read(store.is_newest_exported):
             try:
                 await self._journal.write(store.made_on_the_line)
             except Refusal as refusal:
-                raise ExchangeError(_not_durable(refusal), "before sending") from refusal
+                raise ExchangeError(faults.not_durable(refusal), "before sending") from refusal
         if self._journal.delivered.seq > self._held.seq:
             self._held = self._journal.delivered
-
-    async def _tell(self, *, short: bool) -> Told:
-        """Ask what is to be told; short messages carry a report only every so often."""
-        return await self._reporter.tell(days=self._days_wanted, sparing=short)
 
     async def _build(self, batch: Batch, told: Told, envelope: Envelope) -> Built:
         query = partial(
@@ -354,18 +320,21 @@ class Syncer:
         try:
             applied = await self._journal.write(job)
         except Refusal as refusal:
-            raise ExchangeError(_not_durable(refusal), "effects of the answer") from refusal
+            raise ExchangeError(faults.not_durable(refusal), "effects of the answer") from refusal
         self._session.answered(built.envelope, answer.down, self._clock.mono_ms())
         if applied.desk_followed:
             self._session.end()
         self._remember(answer, applied, told)
-        self._remember_proof(answer, asked=built.proves)
+        if answer.proof is not None:
+            self._proving.kept()
+        elif built.proves:
+            self._proving.in_vain(self._clock.mono_ms())
         self._uploads.answered(built.named, answer.down)
         self._feed(
             Answered(
                 request,
                 load,
-                self._place(answer, applied),
+                applied.place(answer.down),
                 unsent=self._unsent(),
                 # What was recorded after a message was built does not make it one in vain.
                 progress=applied.progress or built.load.plain_bytes == 0,
@@ -399,12 +368,6 @@ class Syncer:
         if not down.stale:
             self._reporter.acknowledged(told)
 
-    def _remember_proof(self, answer: Answer, *, asked: bool) -> None:
-        if answer.proof is not None:
-            self._proving.kept()
-        elif asked:
-            self._proving.in_vain(self._clock.mono_ms())
-
     async def _failed(self, request: int, load: Load, error: ExchangeError) -> None:
         if error.fault is faults.SENDER_UNKNOWN:
             self._extras = replace(self._extras, introduce=True)
@@ -414,10 +377,8 @@ class Syncer:
             await self._journal.write(partial(store.log_exchange, load=load, fault=error.fault))
         except Refusal as refusal:
             # The log row is lost; what keeps the disk from being written is the greater trouble.
-            error = ExchangeError(_not_durable(refusal), str(error))
+            error = ExchangeError(faults.not_durable(refusal), str(error))
         self._feed(Failed(request, error.fault, load, error.retry_after_s))
-
-    # --- small things --------------------------------------------------------------------------
 
     def _wants_more(self, applied: Applied, told: Told, built: Built) -> bool:
         """Whether something is left that only another exchange brings."""
@@ -427,11 +388,6 @@ class Syncer:
         came = applied.given_back > 0 or applied.branch_more
         return desk or came or days or proof
 
-    def _place(self, answer: Answer, applied: Applied) -> int:
-        """Return where a disagreement was met: while a common place is sought, that."""
-        sought = applied.fault is faults.FORK_SOUGHT
-        return applied.held.seq if sought else answer.down.receipt.seq
-
     def _unsent(self) -> bool:
         return self._journal.head.seq > self._held.seq
 
@@ -440,15 +396,3 @@ class Syncer:
 
     async def _on_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-
-
-def _not_durable(refusal: Refusal) -> Fault:
-    """Return why an answer could not be made durable; other refusals are mistakes of ours."""
-    by_code = {
-        "disk-full": faults.DISK_FULL,
-        "disk-failed": faults.DISK_FAILED,
-        "busy": faults.DISK_FAILED,
-    }
-    if refusal.code not in by_code:
-        raise refusal
-    return by_code[refusal.code]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, LargeBinary, Table
 
-from server.store.tables import METADATA
+from server.store.columns import METADATA
 
 
 def _bytes(name: str, size: int | None = None, *, key: bool = False) -> Column[bytes]:

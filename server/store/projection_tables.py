@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, String, Table, Text
 
-from server.store.tables import METADATA
+from server.store.columns import METADATA
 
 
 def _id(name: str) -> Column[bytes]:

@@ -9,56 +9,21 @@ tables may not.
 
 from __future__ import annotations
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    Index,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    Text,
-    UniqueConstraint,
-)
+from sqlalchemy import Boolean, Column, Index, Table, UniqueConstraint
+
+from server.store.columns import METADATA, bytes_, int_, text_
 
 PROVINCE = bytes(16)
-
-METADATA = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-
-def _bytes(
-    name: str, size: int | None = None, *, key: bool = False, null: bool = False
-) -> Column[bytes]:
-    return Column(name, LargeBinary(size), primary_key=key, nullable=null)
-
-
-def _text(
-    name: str, size: int | None = None, *, key: bool = False, null: bool = False
-) -> Column[str]:
-    kind = String(size) if size else Text()
-    return Column(name, kind, primary_key=key, nullable=null)
-
-
-def _int(name: str, *, key: bool = False, null: bool = False) -> Column[int]:
-    return Column(name, BigInteger, primary_key=key, nullable=null, autoincrement=False)
-
 
 # An office for life: its id never changes, its code and name may.
 office = Table(
     "office",
     METADATA,
-    _bytes("office_id", 16, key=True),
-    _text("code", 35),
-    _text("name"),
-    _text("ward_code", 16, null=True),
-    _int("created_ms"),
+    bytes_("office_id", 16, key=True),
+    text_("code", 35),
+    text_("name"),
+    text_("ward_code", 16, null=True),
+    int_("created_ms"),
     Index(None, "code"),
 )
 
@@ -66,10 +31,10 @@ office = Table(
 office_code = Table(
     "office_code",
     METADATA,
-    _bytes("office_id", 16, key=True),
-    _text("code", 35, key=True),
-    _text("valid_from", 10, key=True),
-    _text("name"),
+    bytes_("office_id", 16, key=True),
+    text_("code", 35, key=True),
+    text_("valid_from", 10, key=True),
+    text_("name"),
     Index(None, "code"),
 )
 
@@ -77,27 +42,27 @@ office_code = Table(
 device = Table(
     "device",
     METADATA,
-    _bytes("office_id", 16, key=True),
-    _bytes("device_id", 32, key=True),
-    _bytes("device_key", 32),
-    _bytes("sealing_key"),
-    _text("state", 12),  # pending | active | quarantined | revoked
-    _text("name"),
-    _bytes("predecessors"),  # device ids one after the other
-    _bytes("record"),  # the signed device record
-    _int("serial"),
-    _bytes("desk_id", 16),
-    _bytes("box", 24, null=True),
-    _bytes("turns"),  # wire.turns.TurnState as MessagePack
-    _int("enrolled_ms"),
-    _int("seen_ms", null=True),
-    _bytes("said_journal", 16, null=True),  # the head in its newest current message, as it says
-    _int("said_seq", null=True),
-    _bytes("said_hash", 32, null=True),
-    _text("agent", 32, null=True),
-    _bytes("revocation", null=True),  # the signed statement
-    _int("restored_ms", null=True),  # last found to remember less, since a person looked
-    _int("doubted_ms", null=True),  # the same, as long as no box was shown after it
+    bytes_("office_id", 16, key=True),
+    bytes_("device_id", 32, key=True),
+    bytes_("device_key", 32),
+    bytes_("sealing_key"),
+    text_("state", 12),  # pending | active | quarantined | revoked
+    text_("name"),
+    bytes_("predecessors"),  # device ids one after the other
+    bytes_("record"),  # the signed device record
+    int_("serial"),
+    bytes_("desk_id", 16),
+    bytes_("box", 24, null=True),
+    bytes_("turns"),  # wire.turns.TurnState as MessagePack
+    int_("enrolled_ms"),
+    int_("seen_ms", null=True),
+    bytes_("said_journal", 16, null=True),  # the head in its newest current message, as it says
+    int_("said_seq", null=True),
+    bytes_("said_hash", 32, null=True),
+    text_("agent", 32, null=True),
+    bytes_("revocation", null=True),  # the signed statement
+    int_("restored_ms", null=True),  # last found to remember less, since a person looked
+    int_("doubted_ms", null=True),  # the same, as long as no box was shown after it
     Index(None, "device_id"),
 )
 
@@ -105,21 +70,21 @@ device = Table(
 journal = Table(
     "journal",
     METADATA,
-    _bytes("office_id", 16, key=True),
-    _int("journal_no", key=True),
-    _bytes("device_id", 32),
-    _bytes("journal_id", 16),
-    _text("state", 12),  # open | closed | quarantined
-    _int("head_seq"),
-    _bytes("head_hash", 32),
-    _int("projected_seq"),  # up to here the feed and the projections have it
-    _text("leased_until", 10, null=True),  # last day for which it has serials
-    _int("opened_ms"),
-    _int("received_ms", null=True),
-    _bytes("head_statement", null=True),  # the newest the device signed: it proves who wrote
-    _int("after_no", null=True),  # the journal it follows, and the place there
-    _int("after_seq", null=True),
-    _int("released_ms", null=True),  # a person lets the device go on after it once more
+    bytes_("office_id", 16, key=True),
+    int_("journal_no", key=True),
+    bytes_("device_id", 32),
+    bytes_("journal_id", 16),
+    text_("state", 12),  # open | closed | quarantined
+    int_("head_seq"),
+    bytes_("head_hash", 32),
+    int_("projected_seq"),  # up to here the feed and the projections have it
+    text_("leased_until", 10, null=True),  # last day for which it has serials
+    int_("opened_ms"),
+    int_("received_ms", null=True),
+    bytes_("head_statement", null=True),  # the newest the device signed: it proves who wrote
+    int_("after_no", null=True),  # the journal it follows, and the place there
+    int_("after_seq", null=True),
+    int_("released_ms", null=True),  # a person lets the device go on after it once more
     UniqueConstraint("office_id", "device_id", "journal_id"),
 )
 
@@ -127,37 +92,37 @@ journal = Table(
 event = Table(
     "event",
     METADATA,
-    _bytes("office_id", 16, key=True),
-    _int("journal_no", key=True),
-    _int("seq", key=True),
-    _bytes("hash", 32),
-    _bytes("event", null=True),
-    _bytes("digest", 32, null=True),
-    _text("day", null=True),
-    _text("kind", null=True),
-    _text("channel", null=True),
-    _text("poison", 40, null=True),  # code of the problem that keeps it out of the projections
-    _int("occurred_ms", null=True),  # null: the bytes carry no time that can be read
-    _text("clock", 9),  # ok | corrected | uncertain
-    _int("received_ms"),
+    bytes_("office_id", 16, key=True),
+    int_("journal_no", key=True),
+    int_("seq", key=True),
+    bytes_("hash", 32),
+    bytes_("event", null=True),
+    bytes_("digest", 32, null=True),
+    text_("day", null=True),
+    text_("kind", null=True),
+    text_("channel", null=True),
+    text_("poison", 40, null=True),  # code of the problem that keeps it out of the projections
+    int_("occurred_ms", null=True),  # null: the bytes carry no time that can be read
+    text_("clock", 9),  # ok | corrected | uncertain
+    int_("received_ms"),
 )
 
 # Events of branches that nobody has accepted: a tree by hash, beside the journal it grows from.
 aside_event = Table(
     "aside_event",
     METADATA,
-    _bytes("office_id", 16, key=True),
-    _bytes("hash", 32, key=True),
-    _bytes("device_id", 32),
-    _bytes("journal_id", 16),
-    _int("seq"),
-    _bytes("prev", 32),  # hash(seq-1): of the journal itself, of the tree, or hash(0)
-    _bytes("event", null=True),
-    _bytes("digest", 32, null=True),  # with day, kind, channel: of an event that is gone
-    _text("day", null=True),
-    _text("kind", null=True),
-    _text("channel", null=True),
-    _int("received_ms"),
+    bytes_("office_id", 16, key=True),
+    bytes_("hash", 32, key=True),
+    bytes_("device_id", 32),
+    bytes_("journal_id", 16),
+    int_("seq"),
+    bytes_("prev", 32),  # hash(seq-1): of the journal itself, of the tree, or hash(0)
+    bytes_("event", null=True),
+    bytes_("digest", 32, null=True),  # with day, kind, channel: of an event that is gone
+    text_("day", null=True),
+    text_("kind", null=True),
+    text_("channel", null=True),
+    int_("received_ms"),
     Index(None, "office_id", "journal_id", "seq"),
 )
 
@@ -165,33 +130,33 @@ aside_event = Table(
 same_record = Table(
     "same_record",
     METADATA,
-    _bytes("office_id", 16, key=True),
-    _bytes("event_id", 16, key=True),
-    _bytes("as_id", 16),
+    bytes_("office_id", 16, key=True),
+    bytes_("event_id", 16, key=True),
+    bytes_("as_id", 16),
 )
 
 # Bookkeeping of docs/protocol.md section 9, kept as events arrive.
 day_tally = Table(
     "day_tally",
     METADATA,
-    _bytes("office_id", 16, key=True),
-    _int("journal_no", key=True),
-    _text("day", key=True),
-    _text("kind", key=True),
-    _text("channel", key=True),
-    _int("events"),
-    _bytes("digest", 8),
+    bytes_("office_id", 16, key=True),
+    int_("journal_no", key=True),
+    text_("day", key=True),
+    text_("kind", key=True),
+    text_("channel", key=True),
+    int_("events"),
+    bytes_("digest", 8),
 )
 
 # The order in which readers of the feed see events: one row per batch taken in.
 feed = Table(
     "feed",
     METADATA,
-    _bytes("office_id", 16, key=True),
-    _int("first_position", key=True),
-    _int("events"),
-    _int("journal_no"),
-    _int("first_seq"),
+    bytes_("office_id", 16, key=True),
+    int_("first_position", key=True),
+    int_("events"),
+    int_("journal_no"),
+    int_("first_seq"),
     Index(None, "first_position"),
 )
 
@@ -199,36 +164,36 @@ feed = Table(
 feed_counter = Table(
     "feed_counter",
     METADATA,
-    _bytes("office_id", 16, key=True),
-    _int("next_position"),
+    bytes_("office_id", 16, key=True),
+    int_("next_position"),
 )
 
 # An event that was kept but cannot be used as it is, or a remark about a message (seq 0).
 problem = Table(
     "problem",
     METADATA,
-    _bytes("office_id", 16, key=True),
-    _int("journal_no", key=True),
-    _int("seq", key=True),
-    _text("code", 40, key=True),
-    _text("detail"),
-    _int("at_ms"),
+    bytes_("office_id", 16, key=True),
+    int_("journal_no", key=True),
+    int_("seq", key=True),
+    text_("code", 40, key=True),
+    text_("detail"),
+    int_("at_ms"),
 )
 
 # What a person has to look at. The id is made from the facts, so that telling it twice is once.
 incident = Table(
     "incident",
     METADATA,
-    _bytes("office_id", 16, key=True),
-    _bytes("incident_id", 16, key=True),
-    _text("kind", 40),
-    _bytes("device_id", 32, null=True),
-    _bytes("journal_id", 16, null=True),
-    _text("detail"),
-    _int("at_ms"),
-    _int("settled_ms", null=True),
-    _bytes("shown", 24, null=True),  # the box a device showed, where that is the matter
-    _text("note", null=True),  # what the person who settled it found
+    bytes_("office_id", 16, key=True),
+    bytes_("incident_id", 16, key=True),
+    text_("kind", 40),
+    bytes_("device_id", 32, null=True),
+    bytes_("journal_id", 16, null=True),
+    text_("detail"),
+    int_("at_ms"),
+    int_("settled_ms", null=True),
+    bytes_("shown", 24, null=True),  # the box a device showed, where that is the matter
+    text_("note", null=True),  # what the person who settled it found
     Index(None, "at_ms"),
 )
 
@@ -236,23 +201,23 @@ incident = Table(
 boot_clock = Table(
     "boot_clock",
     METADATA,
-    _bytes("office_id", 16, key=True),
-    _bytes("device_id", 32, key=True),
-    _bytes("boot", 8, key=True),
-    _int("correction_ms"),
-    _int("at_ms"),
+    bytes_("office_id", 16, key=True),
+    bytes_("device_id", 32, key=True),
+    bytes_("boot", 8, key=True),
+    int_("correction_ms"),
+    int_("at_ms"),
 )
 
 # The newest sync report of each journal, its JSON as received, and the day list if one came.
 report = Table(
     "report",
     METADATA,
-    _bytes("office_id", 16, key=True),
-    _int("journal_no", key=True),
-    _bytes("report"),
-    _int("received_ms"),
-    _bytes("days", null=True),  # wire.digests.encode_days
-    _int("days_ms", null=True),
+    bytes_("office_id", 16, key=True),
+    int_("journal_no", key=True),
+    bytes_("report"),
+    int_("received_ms"),
+    bytes_("days", null=True),  # wire.digests.encode_days
+    int_("days_ms", null=True),
     Column("days_equal", Boolean, nullable=True),
     Index(None, "received_ms"),
 )
@@ -261,36 +226,36 @@ report = Table(
 desk_journal = Table(
     "desk_journal",
     METADATA,
-    _bytes("office_id", 16, key=True),
-    _bytes("desk_id", 16, key=True),
-    _bytes("device_id", 32),
-    _bytes("writer_key", 32),  # public signing key in force when it was opened
-    _text("state", 8),  # open | closed | lost
-    _int("head_seq"),
-    _bytes("head_hash", 32),
-    _int("opened_ms"),
+    bytes_("office_id", 16, key=True),
+    bytes_("desk_id", 16, key=True),
+    bytes_("device_id", 32),
+    bytes_("writer_key", 32),  # public signing key in force when it was opened
+    text_("state", 8),  # open | closed | lost
+    int_("head_seq"),
+    bytes_("head_hash", 32),
+    int_("opened_ms"),
 )
 
 desk_event = Table(
     "desk_event",
     METADATA,
-    _bytes("office_id", 16, key=True),
-    _bytes("desk_id", 16, key=True),
-    _int("seq", key=True),
-    _bytes("hash", 32),
-    _bytes("event"),
-    _int("at_ms"),
+    bytes_("office_id", 16, key=True),
+    bytes_("desk_id", 16, key=True),
+    int_("seq", key=True),
+    bytes_("hash", 32),
+    bytes_("event"),
+    int_("at_ms"),
 )
 
 # Desk events about one dossier: which it is, and after which position of the feed they were folded.
 desk_told = Table(
     "desk_told",
     METADATA,
-    _bytes("office_id", 16, key=True),
-    _bytes("desk_id", 16, key=True),
-    _int("seq", key=True),
-    _bytes("dossier_id", 16),
-    _int("after_position"),
+    bytes_("office_id", 16, key=True),
+    bytes_("desk_id", 16, key=True),
+    int_("seq", key=True),
+    bytes_("dossier_id", 16),
+    int_("after_position"),
     Index(None, "office_id", "after_position"),
 )
 
@@ -298,12 +263,12 @@ desk_told = Table(
 publication = Table(
     "publication",
     METADATA,
-    _bytes("office_id", 16, key=True),
-    _text("kind", 40, key=True),
-    _text("name", key=True),
-    _bytes("body"),
-    _int("ordinal"),
-    _int("at_ms"),
+    bytes_("office_id", 16, key=True),
+    text_("kind", 40, key=True),
+    text_("name", key=True),
+    bytes_("body"),
+    int_("ordinal"),
+    int_("at_ms"),
 )
 
 # A session of short messages (docs/protocol.md 4.2); `secret` is encrypted under a key that lies
@@ -311,16 +276,16 @@ publication = Table(
 session = Table(
     "session",
     METADATA,
-    _bytes("office_id", 16, key=True),
-    _bytes("kid", 8, key=True),
-    _bytes("device_id", 32),
-    _bytes("journal_id", 16),
-    _bytes("office_said", 16),
-    _bytes("desk_id", 16),
-    _bytes("boot", 8),
-    _bytes("secret"),
-    _int("requests"),
-    _int("expires_ms"),
+    bytes_("office_id", 16, key=True),
+    bytes_("kid", 8, key=True),
+    bytes_("device_id", 32),
+    bytes_("journal_id", 16),
+    bytes_("office_said", 16),
+    bytes_("desk_id", 16),
+    bytes_("boot", 8),
+    bytes_("secret"),
+    int_("requests"),
+    int_("expires_ms"),
     Index(None, "kid"),
 )
 
@@ -328,16 +293,16 @@ session = Table(
 lease = Table(
     "lease",
     METADATA,
-    _bytes("office_id", 16, key=True),
-    _text("prefix", 35, key=True),
-    _text("first_day", 10, key=True),
-    _int("serial_from", key=True),
-    _int("serial_to"),
-    _int("width"),
-    _text("last_day", 10),
-    _bytes("journal_id", 16),
-    _bytes("device_id", 32),
-    _int("volume"),
+    bytes_("office_id", 16, key=True),
+    text_("prefix", 35, key=True),
+    text_("first_day", 10, key=True),
+    int_("serial_from", key=True),
+    int_("serial_to"),
+    int_("width"),
+    text_("last_day", 10),
+    bytes_("journal_id", 16),
+    bytes_("device_id", 32),
+    int_("volume"),
 )
 
 # A volume of the register book belongs to one journal, in every year: an office that is cut off
@@ -345,49 +310,10 @@ lease = Table(
 book_volume = Table(
     "book_volume",
     METADATA,
-    _bytes("office_id", 16, key=True),
-    _int("volume", key=True),
-    _bytes("device_id", 32),
-    _bytes("journal_id", 16),
-)
-
-ticket = Table(
-    "ticket",
-    METADATA,
-    _bytes("office_id", 16, key=True),
-    _bytes("ticket_id", 8, key=True),
-    _bytes("secret_hash", 32),
-    Column("automatic", Boolean, nullable=False),
-    _int("issued_ms"),
-    _int("expires_ms"),
-    _bytes("device_id", 32, null=True),
-    _int("used_ms", null=True),
-    Index(None, "ticket_id"),
-)
-
-# Bearer tokens of readers; only the hash of a token is kept.
-token = Table(
-    "token",
-    METADATA,
-    _bytes("office_id", 16, key=True),
-    _bytes("token_hash", 32, key=True),
-    _text("name"),
-    _text("scope", 8),  # reports | feed | admin
-    _int("created_ms"),
-    _int("expires_ms", null=True),
-    _int("revoked_ms", null=True),
-)
-
-# People of the province.
-user = Table(
-    "user_account",
-    METADATA,
-    _bytes("office_id", 16, key=True),
-    _text("name", 64, key=True),
-    _text("role", 12),  # viewer | operator | admin
-    _text("password_hash"),
-    _int("created_ms"),
-    _int("disabled_ms", null=True),
+    bytes_("office_id", 16, key=True),
+    int_("volume", key=True),
+    bytes_("device_id", 32),
+    bytes_("journal_id", 16),
 )
 
 # Blobs that are here, whole and durable; what lies in the store and not here is noted at the next
@@ -395,37 +321,8 @@ user = Table(
 blob = Table(
     "blob",
     METADATA,
-    _bytes("office_id", 16, key=True),
-    _bytes("blob_id", 32, key=True),
-    _int("bytes"),
-    _int("received_ms"),
+    bytes_("office_id", 16, key=True),
+    bytes_("blob_id", 32, key=True),
+    int_("bytes"),
+    int_("received_ms"),
 )
-
-__all__ = [
-    "METADATA",
-    "PROVINCE",
-    "aside_event",
-    "blob",
-    "book_volume",
-    "boot_clock",
-    "day_tally",
-    "desk_event",
-    "desk_journal",
-    "desk_told",
-    "device",
-    "event",
-    "feed",
-    "feed_counter",
-    "incident",
-    "journal",
-    "lease",
-    "office",
-    "office_code",
-    "problem",
-    "publication",
-    "report",
-    "same_record",
-    "ticket",
-    "token",
-    "user",
-]

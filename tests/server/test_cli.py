@@ -17,7 +17,7 @@ from server import devices, quarantine
 from server.cli import MODULES, build
 from server.cli.opening import opened, telling
 from server.config import Config, load
-from server.store.tables import token
+from server.store.access_tables import token
 from tests.measured import measured
 from tests.server.province import make_keys, new_device
 from wire.keys import device10

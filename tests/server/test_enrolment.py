@@ -14,7 +14,8 @@ from server.exchange import exchange
 from server.offices import add_office
 from server.publishing import publish
 from server.rates import TooOften
-from server.store.tables import incident, journal, ticket
+from server.store.access_tables import ticket
+from server.store.tables import incident, journal
 from tests.server.province import (
     Device,
     FakeClock,

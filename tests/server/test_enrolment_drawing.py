@@ -16,7 +16,7 @@ from server.context import ServerContext
 from server.enrolment import TICKET_VALID_S, approve, enrol, issue_ticket, revoke
 from server.exchange import exchange
 from server.offices import add_office
-from server.store import tables
+from server.store import access_tables
 from tests.server.province import Device, FakeClock
 from wire import enrolment
 from wire.chain import genesis
@@ -68,8 +68,8 @@ class Paper:
             return "revoked"
         async with self.ctx.store.read() as conn:
             known = await devices.find(conn, self.device.device_id)
-            query = sa.select(tables.ticket).where(
-                tables.ticket.c.ticket_id == self.checked.ticket.ticket_id
+            query = sa.select(access_tables.ticket).where(
+                access_tables.ticket.c.ticket_id == self.checked.ticket.ticket_id
             )
             row = (await conn.execute(query)).one()
         if known is not None:
