@@ -16,7 +16,7 @@ from server.context import ServerContext
 from server.enrolment import TICKET_VALID_S, approve, enrol, issue_ticket, revoke
 from server.exchange import exchange
 from server.offices import add_office
-from server.store import access_tables
+from server.store import access_tables, tables
 from tests.server.province import Device, FakeClock
 from wire import enrolment
 from wire.chain import genesis
