@@ -8,9 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.chaos.link import Link
 from tests.e2e.exactly_once import SEED, realistic
 from tests.e2e.world import World, free_port
+
+pytestmark = pytest.mark.slow
 
 
 @contextmanager

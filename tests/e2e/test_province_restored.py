@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.exactly_once import SEED, assert_exactly_once, realistic
 from tests.e2e.world import BIN, World, environment
 
-pytestmark = pytest.mark.timeout(300)  # a dozen processes begin and end
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]  # a dozen processes begin and end
 
 NOTICE = {
     "kind": "notice.published",
