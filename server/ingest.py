@@ -19,6 +19,7 @@ from server.context import Projector
 from server.day_tally import Tally, keep
 from server.judging import Judged
 from server.places import Place
+from server.store.again import failed_on_disk
 from server.store.positions import assign
 from server.store.tables import event as event_table
 from server.store.tables import journal as journal_table
@@ -145,7 +146,7 @@ async def _projected(
         async with conn.begin_nested():
             return await project(conn, place.office_id, events)
     except Exception as error:  # whatever a projection does, the event stays
-        if is_transient(error):
+        if is_transient(error) or failed_on_disk(error):
             raise  # the database itself: nothing was taken in, the office sends again
         where = extract_tb(error.__traceback__)[-1]
         detail = f"{type(error).__name__} in {where.name}, line {where.lineno}"

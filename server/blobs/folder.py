@@ -42,11 +42,15 @@ class BlobFolder:
             return self._whole(office_id, blob_id).stat().st_size
         return None
 
+    def need(self, size: int) -> None:
+        """Raise Refusal disk-full unless `size` more bytes leave the reserve untouched."""
+        if shutil.disk_usage(self._path).free - size < self._reserve_bytes:
+            raise Refusal("disk-full")
+
     def begin(self, office_id: bytes, blob_id: bytes, size: int) -> None:
         """Begin a blob of `size` bytes, anew if it was begun. Raises Refusal disk-full."""
         self._parts.mkdir(mode=0o750, parents=True, exist_ok=True)
-        if shutil.disk_usage(self._path).free - size < self._reserve_bytes:
-            raise Refusal("disk-full")
+        self.need(size)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
         os.close(os.open(self._part(office_id, blob_id), flags, 0o640))
         _sync(self._parts)

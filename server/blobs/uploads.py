@@ -8,6 +8,7 @@ checksum that was told and is wrong takes its bytes away again.
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import os
 from collections.abc import AsyncIterator
@@ -25,6 +26,8 @@ WRITE_BYTES: Final = 256 << 10
 """Written at once; as much of an upload is in memory."""
 UPLOADS_MAX: Final = 64
 """Requests that bring bytes at one moment; the next is told `busy`."""
+OFFICE_UPLOADS_MAX: Final = 4
+"""Of these for one office, so that a slow or hostile one leaves room for the others."""
 
 Key = tuple[bytes, bytes]
 """Office and blob."""
@@ -49,12 +52,20 @@ class Standing(NamedTuple):
         return self.offset == self.size
 
 
+class _Turn:
+    """Whose turn it is at one blob, and how many hold or wait for it."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.users = 0
+
+
 class Uploads:
     """Made once for an application."""
 
     def __init__(self, ctx: ServerContext, folder: BlobFolder) -> None:
         self._ctx, self._folder = ctx, folder
-        self._locks: dict[Key, asyncio.Lock] = {}
+        self._turns: dict[Key, _Turn] = {}
         self._running: dict[Key, asyncio.Timeout] = {}
 
     async def standing(self, key: Key) -> Standing:
@@ -83,10 +94,10 @@ class Uploads:
         """Add what `chunks` bring behind `offset`; the last byte makes the blob whole.
 
         Raises Refusal upload-unknown, upload-offset, upload-checksum, blob-differs when more
-        comes than the blob has or the whole is another, busy when the line is silent.
+        comes than the blob has or the whole is another, busy when the line is silent or too
+        many others bring something, disk-full.
         """
-        if len(self._running) >= UPLOADS_MAX:
-            raise Refusal("busy")
+        self._has_room(key)
         async with self._alone(key):
             before = await self._standing(key)
             if offset != before.offset:
@@ -113,15 +124,23 @@ class Uploads:
     @asynccontextmanager
     async def _alone(self, key: Key) -> AsyncIterator[None]:
         """Keep others off one blob; whoever is adding to it now is cut short."""
-        lock = self._locks.setdefault(key, asyncio.Lock())
+        turn = self._turns.setdefault(key, _Turn())
+        turn.users += 1
         if (running := self._running.get(key)) is not None:
             running.reschedule(asyncio.get_running_loop().time())
         try:
-            async with lock:
+            async with turn.lock:
                 yield
         finally:
-            if not lock.locked():
-                self._locks.pop(key, None)
+            turn.users -= 1
+            if not turn.users:
+                del self._turns[key]
+
+    def _has_room(self, key: Key) -> None:
+        """Raise Refusal busy while too many others bring bytes; who comes back takes over."""
+        others = [office for office, blob in self._running if (office, blob) != key]
+        if len(others) >= UPLOADS_MAX or others.count(key[0]) >= OFFICE_UPLOADS_MAX:
+            raise Refusal("busy")
 
     async def _standing(self, key: Key) -> Standing:
         asked = await self._asked(key)
@@ -163,6 +182,7 @@ class Uploads:
                 if len(piece) > left:
                     raise Refusal("blob-differs", f"{before.size} B")
                 left -= len(piece)
+                await asyncio.to_thread(self._folder.need, len(piece))
                 await asyncio.to_thread(_write, file, piece, digest)
             if checksum is not None and digest.digest() != checksum.digest:
                 os.truncate(file, before.offset)
@@ -205,10 +225,16 @@ async def _gathered(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 def _write(file: int, data: bytes, digest: hashlib._Hash) -> None:
+    """Raise Refusal disk-full where the disk is, whatever was said of room before."""
     digest.update(data)
     left = memoryview(data)
-    while left:
-        left = left[os.write(file, left) :]
+    try:
+        while left:
+            left = left[os.write(file, left) :]
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise Refusal("disk-full") from error
+        raise
 
 
 def _close(file: int) -> None:

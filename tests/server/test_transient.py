@@ -96,6 +96,18 @@ async def test_the_loser_of_a_deadlock_is_asked_to_come_again_and_loses_nothing(
     await ctx.store.close()
 
 
+async def a_damaged_page(_conn: AsyncConnection) -> None:
+    raise DBAPIError("", {}, said(sqlite_errorcode=11))
+
+
+async def test_a_damaged_page_is_no_fault_of_the_events_that_met_it(ctx: ServerContext) -> None:
+    device = await new_device(replace(ctx, project=failing(a_damaged_page)))
+    device.note()
+    with pytest.raises(DBAPIError):
+        await device.sync()
+    assert (await restored(device, ctx).sync()).problems == ()
+
+
 async def reopened(ctx: ServerContext) -> ServerContext:
     """Return the province again: who serves closes its database at the end."""
     return replace(ctx, store=await open_database(ctx.config))
