@@ -66,10 +66,10 @@ class Attaching:
         await self.settle({"": captured})
         return twin
 
-    async def settle(self, files: Files) -> None:
-        """Keep what was told of, remove the rest."""
+    async def settle(self, files: Files, *, certain: bool = True) -> None:
+        """Keep what was told of, remove the rest if it is `certain` that it never will be."""
         if files and self._documents is not None:
-            await self._documents.settle(files.values())
+            await self._documents.settle(files.values(), certain=certain)
 
 
 def sent(dossier: str, name: str, captured: Captured, key: str | None) -> tuple[Submission, Files]:

@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from agent.blobs.capture import Capture
 from agent.blobs.folder import BlobFolder
 from agent.blobs.opening import Opened
@@ -22,6 +24,8 @@ from agent.views import documents
 from records.documents import Captured
 from records.office_events import DocumentAttached
 from wire.problems import Refusal
+
+_log = structlog.get_logger("agent")
 
 READ_BYTES: Final = 1 << 20
 """Read and encrypted at once: the memory that a capture takes, whatever its size."""
@@ -81,12 +85,21 @@ class Documents:
             pages=older.pages,
         )
 
-    async def settle(self, captured: Iterable[Captured]) -> None:
-        """Keep the blobs that an event tells of now, remove the others."""
+    async def settle(self, captured: Iterable[Captured], *, certain: bool = True) -> None:
+        """Keep the blobs that an event tells of now, remove the others.
+
+        Unless it is `certain` that what is not told of never will be: a commit that nobody waited
+        for, or whose flush failed, may still be found in the file, and the next start decides.
+        """
         for each in captured:
             told = await self._journal.read(partial(documents.is_known, blob_id=each.blob_id))
+            if not told and not certain:
+                continue
             then = self._folder.keep if told else self._folder.drop
-            await asyncio.to_thread(then, each.blob_id)
+            try:
+                await asyncio.to_thread(then, each.blob_id)
+            except OSError as error:  # it opens under either name; the next start makes it good
+                _log.warning("document not settled", blob=each.blob_id, why=error.strerror)
 
     async def waiting(self) -> int:
         """Return how many documents the province is not known to hold."""

@@ -36,6 +36,8 @@ from wire.texts import load
 
 TEXTS: Final = load("agent", "messages_core.toml")
 RECOVERING: Final = "journal-recovering"
+IN_DOUBT: Final = frozenset({"disk-failed", "busy", "journal-damaged"})
+"""After these nobody knows yet whether what was written will be found in the file."""
 UNNAMED: Final = "device:socket"
 """Actor of a command from the socket that names none."""
 KEYS_SINCE: Final = "keys_since"
@@ -96,21 +98,24 @@ class Service:
         self, submission: Submission, files: Files, actor: str | None = None
     ) -> Result:
         """Submit a command whose files were captured; they are kept only if it is recorded."""
+        certain = False
         try:
             while True:
                 await self._own_events_are_back()
+                before = self._journal.head.seq
                 try:
                     job = self._job(submission, actor, self._moment(), files)
                     done = await self._journal.write(job)
                 except Refusal as refusal:
+                    certain = refusal.code not in IN_DOUBT
                     if refusal.code != RECOVERING:
                         raise
                     continue
-                if isinstance(submission.command, ConfirmClock):
-                    self._believe()  # once somebody's word for the clock is durable
+                certain = True
+                self._heed(submission, done, before)
                 return done
         finally:
-            await self._attaching.settle(files)
+            await self._attaching.settle(files, certain=certain)
 
     async def submit_line(self, line: bytes, actor: str | None, key: str | None = None) -> Result:
         """Parse and submit one command as JSON; `key` counts when the command has none."""
@@ -153,19 +158,33 @@ class Service:
             for submission, actor in zip(parsed, actors, strict=True)
             if isinstance(submission, Submission)
         ]
+        certain, before = False, self._journal.head.seq
         try:
             answers = await self._write_many(jobs)
+            certain = True
+        except Refusal as refusal:
+            certain = refusal.code not in IN_DOUBT
+            raise
         finally:
-            await self._attaching.settle(files)
+            await self._attaching.settle(files, certain=certain)
         taken = (one for one in parsed if isinstance(one, Submission))
         for submission, outcome in zip(taken, answers, strict=True):
-            if isinstance(submission.command, ConfirmClock) and isinstance(outcome, Result):
-                self._believe()
+            if isinstance(outcome, Result):
+                self._heed(submission, outcome, before)
         outcomes = iter(answers)
         return [
             submission if isinstance(submission, Refusal) else _answer(next(outcomes))
             for submission in parsed
         ]
+
+    def _heed(self, submission: Submission, done: Result, before: int) -> None:
+        """Believe the clock once somebody's word for it is durable.
+
+        Not when an answer is given again (its event is not behind `before`): that word was about
+        the clock as it stood then.
+        """
+        if isinstance(submission.command, ConfirmClock) and done.seq > before:
+            self._believe()
 
     async def _write_many(
         self, jobs: Sequence[Callable[[Transaction], Result]]

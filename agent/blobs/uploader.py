@@ -109,9 +109,11 @@ class Uploader:
 
     async def _send_pieces(self, grant: bytes, blob: WaitingBlob) -> bool:
         """Return whether the province took the last byte; False when something goes first."""
+        offset = await self._client.offset(grant, blob.blob_id)
+        if offset == blob.size:  # it is there, be it here or not
+            return True
         file = await asyncio.to_thread(self._open, blob)
         try:
-            offset = await self._client.offset(grant, blob.blob_id)
             if offset is None:
                 offset = await self._client.create(grant, blob.blob_id, blob.size)
             while offset < blob.size:

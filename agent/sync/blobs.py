@@ -43,11 +43,11 @@ class Uploads:
         Also blobs whose events go along only now: the answer to these brings the grant.
         """
         waiting = documents.waiting(connection, BLOBS_NAMED_MAX, delivered=False)
-        sent = [blob for blob in waiting if blob.blob_id in self.sent]
-        unsent = [] if self.grant else [b for b in waiting if b.blob_id not in self.sent]
-        said = [BlobState(blob.blob_id, blob.size, blob.size) for blob in sent]
+        sent = dict(self.sent)
+        unsent = [] if self.grant else [b for b in waiting if b.blob_id not in sent]
+        said = [BlobState(blob_id, size, size) for blob_id, size in sent.items()]
         said += [BlobState(blob.blob_id, 0, blob.size) for blob in unsent[:NEXT_MAX]]
-        return tuple(said)
+        return tuple(said[:BLOBS_NAMED_MAX])
 
     def note_sent(self, blob: WaitingBlob) -> None:
         """A blob was taken to its last byte: ask whether it is there."""

@@ -1,5 +1,7 @@
 """Documents of an office: captured before they are told of, opened with no line."""
 
+import asyncio
+import errno
 import os
 import socket
 import subprocess
@@ -8,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.blobs.folder import BlobFolder
 from agent.journal import Transaction
 from agent.views import documents
 from agent.views.rebuild import rebuild
@@ -68,6 +71,47 @@ async def test_a_refused_command_leaves_no_blob(scans: Scans) -> None:
         await scans.attach(scans.files / "scan.pdf", dossier="2026/1/99")
     assert refused.value.code == "dossier-unknown"
     assert scans.names() == []
+
+
+@pytest.mark.parametrize("end", ["cancelled", "disk-failed", "many"])
+async def test_a_commit_in_doubt_keeps_the_blob_for_the_next_start(
+    scans: Scans, end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def in_doubt(_job: object) -> object:
+        if end == "cancelled":
+            raise asyncio.CancelledError
+        raise Refusal("disk-failed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(scans.journal, "write_many" if end == "many" else "write", in_doubt)
+        expected = asyncio.CancelledError if end == "cancelled" else Refusal
+        command = {"type": "document.attach", "dossier": "2026/1/1", "name": "Tờ khai"}
+        line = as_json(command | {"path": str(scans.files / "scan.pdf")})
+        with pytest.raises(expected):
+            await (
+                scans.service.submit_many([(line, None)])
+                if end == "many"
+                else scans.service.submit_line(line, None)
+            )
+    assert scans.names() == [".new"]
+    await scans.documents.prepare(stale=False)
+    assert scans.names() == []
+
+
+async def test_a_blob_that_cannot_be_renamed_opens_all_the_same(
+    scans: Scans, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_self: BlobFolder, _blob_id: str) -> None:
+        raise OSError(errno.EIO, "no")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BlobFolder, "keep", broken)
+        await scans.attach(scans.files / "scan.pdf")
+    (shown,) = await scans.shown()
+    assert scans.names() == [".new"]
+    assert await scans.read_back(str(shown.id)) == PDF
+    await scans.documents.prepare(stale=False)
+    assert scans.names() == [".blob"]
 
 
 @pytest.mark.parametrize("what", ["missing", "link", "folder", "pipe", "socket", "own", "through"])

@@ -74,6 +74,14 @@ async def test_what_was_sent_whole_is_asked_about_and_then_there(scans: Scans) -
     assert await scans.documents.waiting() == 1
 
 
+async def test_what_was_sent_is_asked_about_even_when_nothing_waits(scans: Scans) -> None:
+    uploads = Uploads()
+    uploads.sent[bytes(32)] = 9
+    named = await scans.journal.read(uploads.names)
+    assert named == (BlobState(bytes(32), 9, 9),)
+    assert not uploads.is_asking(named)
+
+
 async def test_what_was_not_sent_whole_is_never_there(scans: Scans) -> None:
     (blob,) = await captured(scans)
     await _apply(scans, (BlobState(blob.blob_id, 9, blob.size),), down())
@@ -253,6 +261,18 @@ async def test_the_smallest_goes_first_and_a_damaged_one_stops_nobody(scans: Sca
         await all_sent(uploads, 2)
     order = list(dict.fromkeys(name for name, _ in fake.calls))
     assert order == [blob.blob_id.hex()[:4] for blob in waiting[1:]]
+
+
+async def test_what_the_province_has_needs_no_file_here(scans: Scans) -> None:
+    (blob,) = await captured(scans)
+    file = scans.blobs / f"{blob.blob_id.hex()}.blob"
+    fake, uploads = FakeTus(), Uploads()
+    fake.held[blob.blob_id] = bytearray(file.read_bytes())
+    file.unlink()
+    uploads.grant = b"g"
+    async with uploading(scans, fake, uploads):
+        await all_sent(uploads, 1)
+    assert fake.calls == []
 
 
 async def test_a_grant_that_is_over_is_asked_for_again(scans: Scans) -> None:

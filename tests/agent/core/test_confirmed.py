@@ -91,3 +91,17 @@ async def test_many_lines_may_confirm_too_and_a_refused_one_believes_nothing(
     (done,) = await office.service.submit_many([(as_json(RECEIVE), None)])
     assert not isinstance(done, Refusal)
     assert done.code is not None
+
+
+async def test_an_answer_given_again_believes_no_other_clock(office: Office) -> None:
+    await restarted(office)
+    line = as_json(confirm(office) | {"key": "k1"})
+    first = await office.service.submit_line(line, None)
+    assert office.clock.state() == "trusted"
+    await restarted(office)
+    for again in (
+        await office.service.submit_line(line, None),
+        *(await office.service.submit_many([(line, None)])),
+    ):
+        assert not isinstance(again, Refusal)
+        assert (again.seq, office.clock.state()) == (first.seq, "unsynced")
