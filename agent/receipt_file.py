@@ -17,29 +17,51 @@ MISSING: Final = "receipt-missing"
 def proof(connection: Connection, event: str | None) -> Proof:
     """Return the newest receipt statement; with `event` (seq, or id) the event's way to its head.
 
-    Raises Refusal `receipt-missing` when there is no receipt yet, or none that covers the event,
-    and when there is no such event, or its retention is over.
+    A number means the journal that is open now; an id is found in those before it too. Raises
+    Refusal `receipt-missing` when there is no receipt yet, or none that covers the event, and when
+    there is no such event, or its retention is over.
     """
     statement = get_meta(connection, PROOF)
     if statement is None:
         raise Refusal(MISSING)
     if event is None:
         return Proof(receipt=statement)
-    receipt = read_unverified(statement, Receipt)
-    rows = connection.execute(
+    for kept in (statement, *_former(connection)):
+        receipt = read_unverified(kept, Receipt)
+        if _is_number(event) and receipt.journal != _open(connection):
+            continue
+        way = _way(_rows(connection, receipt), receipt, event)
+        if way is not None:
+            return Proof(receipt=kept, way=way)
+    raise Refusal(MISSING, event)
+
+
+def _former(connection: Connection) -> list[bytes]:
+    found = connection.execute("SELECT value FROM meta WHERE key GLOB ?", (f"{PROOF}.*",))
+    return [row[0] for row in found]
+
+
+def _open(connection: Connection) -> bytes | None:
+    query = "SELECT id FROM journal WHERE side = 'office' AND state = 'open'"
+    row = connection.execute(query).fetchone()
+    return row[0] if row else None
+
+
+def _rows(connection: Connection, receipt: Receipt) -> list["Row"]:
+    found = connection.execute(
         "SELECT e.seq, e.hash, e.body, g.digest FROM event e JOIN journal j ON j.no = e.journal"
         " LEFT JOIN gone g ON g.pos = e.pos"
         " WHERE j.id = ? AND j.side = 'office' AND e.seq <= ? ORDER BY e.seq",
         (receipt.journal, receipt.seq),
     )
-    return Proof(receipt=statement, way=_way(rows.fetchall(), receipt, event))
+    return list(found)
 
 
 Row = tuple[int, bytes, bytes | None, bytes | None]
 """seq, hash(seq), the event's bytes, and d(seq) where they are gone."""
 
 
-def _way(rows: list[Row], receipt: Receipt, event: str) -> Way:
+def _way(rows: list[Row], receipt: Receipt, event: str) -> Way | None:
     before = chain.genesis(receipt.device_id, receipt.journal).hash
     for place, (seq, hash_, body, _) in enumerate(rows):
         if _is_named(event, seq, hash_):
@@ -48,14 +70,18 @@ def _way(rows: list[Row], receipt: Receipt, event: str) -> Way:
             after = b"".join(_digest(row) for row in rows[place + 1 :])
             return Way(seq=seq, event=body, before=before, after=after)
         before = hash_
-    raise Refusal(MISSING, event)
+    return None
 
 
 def _is_named(event: str, seq: int, hash_: bytes) -> bool:
-    if event.isascii() and event.isdigit():
+    if _is_number(event):
         return int(event) == seq
     id_ = stored.parse_id(event)
     return id_ is not None and chain.event_id(hash_) == id_
+
+
+def _is_number(event: str) -> bool:
+    return event.isascii() and event.isdigit()
 
 
 def _digest(row: Row) -> bytes:

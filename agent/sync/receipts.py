@@ -278,8 +278,7 @@ def _keep(transaction: Transaction, answer: Answer) -> None:
     if not down.stale:
         transaction.set_meta(store.TURN, down.turn)
     if answer.proof is not None:
-        transaction.set_meta(store.PROOF, answer.proof)
-        transaction.set_meta(store.PROOF_MS, transaction.now_ms)
+        store.keep_proof(transaction, answer.proof)
         desk_follow.keep_proof(transaction, answer)
     if answer.device_record is not None:
         transaction.set_meta(store.DEVICE_RECORD, answer.device_record)

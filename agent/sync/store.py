@@ -5,6 +5,7 @@
 | `sync.turn` | the turn to show next (docs/protocol.md section 6) |
 | `sync.proof` | the newest receipt statement whose signature was checked |
 | `sync.proof_ms` | when that came, by our clock |
+| `sync.proof.JOURNAL` | the newest one about a journal that another follows |
 | `sync.revoked` | 1 with the verdict, or the revocation statement: nothing is sent any more |
 | `sync.successor` | the statement that came with the verdict `moved` |
 | `sync.device_record` | a newer device record than the enrolment's |
@@ -27,6 +28,7 @@ from agent.sync.pacing import Load
 from wire.block import Gone
 from wire.chain import Head, genesis
 from wire.limits import ID_BYTES, TURN_BYTES
+from wire.statements import Receipt, read_unverified
 
 TURN = "sync.turn"
 PROOF = "sync.proof"
@@ -200,3 +202,17 @@ def log_exchange(transaction: Transaction, load: Load, fault: Fault | None) -> N
         ),
     ).lastrowid
     conn.execute("DELETE FROM exchange WHERE no <= ?", (number - EXCHANGES_KEPT,))
+
+
+def keep_proof(transaction: Transaction, proof: bytes) -> None:
+    """Keep a receipt statement as the newest; one about a former journal stays beside it.
+
+    Its records stand in that journal alone, and somebody may ask for the proof of one.
+    """
+    before = transaction.get_meta(PROOF)
+    if before is not None:
+        former = read_unverified(before, Receipt).journal
+        if former != read_unverified(proof, Receipt).journal:
+            transaction.set_meta(f"{PROOF}.{former.hex()}", before)
+    transaction.set_meta(PROOF, proof)
+    transaction.set_meta(PROOF_MS, transaction.now_ms)
