@@ -107,6 +107,9 @@ class Carrier:
     async def _start(self, after: int | None) -> Head:
         if after is None:
             return self._journal.delivered
+        identity = self._journal.identity
+        if after == 0 and identity is not None:
+            return identity.genesis
         hash_ = await self._journal.read(partial(_hash_at, seq=after))
         if hash_ is None:
             raise Refusal("field-invalid", "after")

@@ -123,6 +123,10 @@ async def test_only_an_event_that_is_there_can_be_followed(
     await office.record(1)
     with pytest.raises(Refusal, match="field-invalid"):
         await carrier.export(2)
+    made = await carrier.export(0)
+    assert (made.last, made.more) == (1, False)
+    office.province.answer(made.message)
+    assert len(office.province.events) == 1
 
 
 async def test_an_answer_for_another_office_is_passed_over(
