@@ -68,6 +68,15 @@ class Contact(Struct, frozen=True, kw_only=True):
         place = None if self.place is None else msgspec.structs.replace(self.place, head=head)
         return msgspec.structs.replace(self, place=place, problems=tuple(problems))
 
+    def believing(self, device: Device) -> Device:
+        """Return the device as its answer treats it: one whose message is kept aside not believed.
+
+        The message just put it in quarantine, or may be that of another box with its key.
+        """
+        if self.verdict != "quarantined" or device.state != "active":
+            return device
+        return msgspec.structs.replace(device, state="quarantined")
+
     def naming(self, problems: Sequence[Problem]) -> Contact:
         """Return the contact that names these problems too."""
         return msgspec.structs.replace(self, problems=(*self.problems, *problems))
