@@ -27,7 +27,7 @@ from server.places import Place
 from server.store.tables import device as device_table
 from server.store.tables import incident, journal, office
 from wire.block import ChainedEvent
-from wire.chain import Head, link
+from wire.chain import Head
 from wire.event import body_of
 from wire.keys import device10
 from wire.problems import Refusal
@@ -83,6 +83,7 @@ async def _listed(conn: AsyncConnection, row: Row[Any], each: Owner, events: int
 async def accept(ctx: ServerContext, device_id: bytes, note: str) -> int:
     """Believe a device again; return how many events became part of its journal.
 
+    What it has not sent yet, up to the head it spoke of last, comes by itself.
     Raises Refusal `sender-unknown`, `device-revoked`, and `fork` when what it says last leads on
     from nothing that is held: then `release` it, or revoke it.
     """
@@ -92,16 +93,18 @@ async def accept(ctx: ServerContext, device_id: bytes, note: str) -> int:
         owner, head = await _said(conn, device)
         await offices.locked(conn, device.office_id)
         place = await places.find(conn, device.office_id, device_id, owner.journal_id)
-        events = await aside.branch(conn, owner, head.hash)
+        branch = await aside.branch(conn, owner, head.hash)
         if place is None:
-            place = await _begun(conn, owner, events, now_ms)
-        if events and not _leads_on(place, events):
+            place = await _begun(conn, owner, branch, now_ms)
+        if await places.hash_at(conn, place, head.seq) not in {head.hash, None}:
             raise Refusal("fork", owner.journal_id.hex())
-        if not events and await places.hash_at(conn, place, head.seq) not in {head.hash, None}:
+        branch = branch or await _only_branch(conn, owner, place, head.seq)
+        events = aside.behind(place, branch)
+        if events and not aside.leads_on(place, events):
             raise Refusal("fork", owner.journal_id.hex())
         await _only_open(conn, place)
         await _append(conn, ctx, place, events, now_ms)
-        await aside.forget(conn, owner, events)
+        await aside.forget(conn, owner, branch)
         await _believe(conn, device, note, now_ms)
     return len(events)
 
@@ -160,9 +163,21 @@ async def _begun(
     )
 
 
-def _leads_on(place: Place, events: Sequence[ChainedEvent]) -> bool:
-    """Return whether a branch grows from the journal's very head."""
-    return link(place.head.hash, events[0].digest) == events[0].hash
+async def _only_branch(
+    conn: AsyncConnection, owner: Owner, place: Place, before: int
+) -> list[ChainedEvent]:
+    """Return the one branch, ending before a number, that leads on from a journal's head.
+
+    The device says it is at that number, and has not sent all. Empty: no branch does, or several:
+    then it shows by itself which is its own, when it sends again from the held head.
+    """
+    branches = [
+        await aside.branch(conn, owner, end.hash)
+        for end in await aside.heads(conn, owner)
+        if place.head.seq < end.seq < before
+    ]
+    found = [each for each in branches if aside.leads_on(place, aside.behind(place, each))]
+    return found[0] if len(found) == 1 else []
 
 
 async def _only_open(conn: AsyncConnection, place: Place) -> None:
