@@ -13,15 +13,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server import arrival, aside, catch_up, desk, devices, incidents, ingest, offices, places
+from server import arrival, aside, desk, desk_refolded, devices, incidents, ingest, offices, places
 from server.aside import Owner
 from server.context import ServerContext
 from server.desk import Saying
-from server.devices import Device
+from server.devices import Device, State
 from server.judging import judge_all
 from server.places import Place
 from server.store.tables import device as device_table
@@ -103,9 +104,10 @@ async def accept(ctx: ServerContext, device_id: bytes, note: str) -> int:
         if events and not aside.leads_on(place, events):
             raise Refusal("fork", owner.journal_id.hex())
         await _only_open(conn, place)
-        await _append(conn, ctx, place, events, now_ms)
+        await _append(conn, place, events, now_ms)
         await aside.forget(conn, owner, branch)
-        await _believe(conn, device, note, now_ms)
+        device = await _believe(conn, device, note, now_ms)
+        await _fold(conn, ctx, device, now_ms)
     return len(events)
 
 
@@ -119,13 +121,15 @@ async def release(ctx: ServerContext, device_id: bytes, note: str) -> None:
         device = await _locked(conn, device_id)
         known = await places.journals_of(conn, device.office_id, device_id)
         place = next((each for each in known if each.state == "open"), None)
+        await offices.locked(conn, device.office_id)
         each = await desk.find(conn, device.office_id, device.desk_id)
         if place is None or each.state != "open":
             raise Refusal("unknown-journal", device10(device_id))
         await conn.execute(journal.update().where(place.row).values(released_ms=now_ms))
         said = Saying("journal.released", body_of({"journal": place.journal_id.hex()}))
         await desk.append(conn, [(each, [desk.write(said, now_ms)])], now_ms)
-        await _believe(conn, device, note, now_ms)
+        device = await _believe(conn, device, note, now_ms)
+        await _fold(conn, ctx, device, now_ms)
 
 
 async def _locked(conn: AsyncConnection, device_id: bytes) -> Device:
@@ -189,25 +193,33 @@ async def _only_open(conn: AsyncConnection, place: Place) -> None:
 
 
 async def _append(
-    conn: AsyncConnection,
-    ctx: ServerContext,
-    place: Place,
-    events: Sequence[ChainedEvent],
-    now_ms: int,
+    conn: AsyncConnection, place: Place, events: Sequence[ChainedEvent], now_ms: int
 ) -> None:
     for first in range(0, len(events), BATCH_EVENTS):
         judged = judge_all(events[first : first + BATCH_EVENTS])
         known = await arrival.known(conn, place)
         await ingest.append(conn, place, judged, known, now_ms, projected=False)
-    held = await places.find(conn, place.office_id, place.device_id, place.journal_id)
-    if held is not None:
-        await catch_up.project_rest(conn, ctx.project, held)
 
 
-async def _believe(conn: AsyncConnection, device: Device, note: str, now_ms: int) -> None:
-    """Let the device work: its next box is its own, and its restores are counted anew."""
+async def _fold(conn: AsyncConnection, ctx: ServerContext, device: Device, now_ms: int) -> None:
+    """Project what a device sent, beside what its desk journals say of the same dossiers.
+
+    Left to a later message if the desk journal is not whole, and to approval if it waits for that.
+    """
+    if device.state != "active":
+        return
+    each = await desk.find(conn, device.office_id, device.desk_id)
+    if each.state == "open":
+        await desk_refolded.fold(conn, ctx, device, now_ms)
+
+
+async def _believe(conn: AsyncConnection, device: Device, note: str, now_ms: int) -> Device:
+    """Let the device work: its next box is its own, and its restores are counted anew.
+
+    Returns it with its state as it is then.
+    """
     values = {"box": None, "restored_ms": None, "doubted_ms": None}
-    state = "active" if device.state == "quarantined" else device.state
+    state: State = "active" if device.state == "quarantined" else device.state
     await conn.execute(device_table.update().where(device.row).values(state=state, **values))
     kinds = (*ENDED, "device-restored", incidents.BOX_CHANGED)
     own = (incident.c.office_id == device.office_id, incident.c.device_id == device.device_id)
@@ -216,3 +228,4 @@ async def _believe(conn: AsyncConnection, device: Device, note: str, now_ms: int
         .where(*own, incident.c.kind.in_(kinds), incident.c.settled_ms.is_(None))
         .values(settled_ms=now_ms, note=note)
     )
+    return msgspec.structs.replace(device, state=state)

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from server import settling
+from server import enrolment, settling
 from server.context import ServerContext
+from server.publishing import publish
 from server.store.tables import aside_event
 from tests.server.holdings import held, incidents
-from tests.server.province import Device, Seen
-from tests.server.test_aside import aside, branch
+from tests.server.province import Device, Seen, new_device
+from tests.server.test_aside import aside, branch, state, successor
 from tests.server.test_province_restored import (
+    Province,
+    assert_whole,
+    assigned,
+    dossiers,
+    forward,
+    only_dossier,
     province,
 )
 from tests.server.test_settling import device, isolate, listed
@@ -111,3 +118,54 @@ async def test_a_branch_with_a_hole_in_its_numbers_is_not_accepted(
         await conn.execute(aside_event.update().values(seq=FAR))
     with pytest.raises(Refusal, match="fork"):
         await settling.accept(ctx, device.device_id, "xem")
+
+
+async def test_a_pending_device_s_events_wait_for_its_approval(
+    ctx: ServerContext, seen: Seen
+) -> None:
+    waiting = await new_device(ctx, automatic=False)
+    waiting.note()
+    await waiting.sync()
+    await successor(waiting, 1).sync()
+    waiting.note()
+    assert (await waiting.sync(2)).verdict == "quarantined"
+    assert await settling.accept(ctx, waiting.device_id, "xem") == 1
+    assert (seen.events, await state(ctx)) == ([], "pending")
+    await enrolment.approve(ctx, waiting.device_id)
+    assert sorted(event.seq for event in seen.events) == [1, 1, 2, 2]
+
+
+@pytest.mark.parametrize("gives_back_first", [False, True])
+async def test_events_wait_for_the_dossiers_they_tell_of(
+    province: Province, *, gives_back_first: bool
+) -> None:
+    device = await new_device(province.ctx)
+    province.copy()
+    await publish(province.ctx, [device.office], [assigned()])
+    await device.sync()
+    forward(device, await only_dossier(province.ctx))
+    await device.sync()
+    before = [row[:2] for row in await dossiers(province.ctx)]
+    await province.put_back(device, told=True)
+    await isolate(province.ctx, device)
+    await device.sync()
+    if gives_back_first:
+        await device.settle()
+    await settling.accept(province.ctx, device.device_id, "khôi phục")
+    down = await device.settle()
+    assert (down.verdict, down.problems) == ("ok", ())
+    assert [row[:2] for row in await dossiers(province.ctx)] == before
+    await assert_whole(province, device)
+
+
+async def test_a_device_released_has_its_desk_folded_that_it_gave_back(province: Province) -> None:
+    device = await new_device(province.ctx)
+    province.copy()
+    await publish(province.ctx, [device.office], [assigned()])
+    await device.sync()
+    before = [row[:2] for row in await dossiers(province.ctx)]
+    await province.put_back(device, told=True)
+    await isolate(province.ctx, device)
+    await device.settle()
+    await settling.release(province.ctx, device.device_id, "khôi phục")
+    assert [row[:2] for row in await dossiers(province.ctx)] == before
