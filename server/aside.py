@@ -21,7 +21,7 @@ from server.places import Place
 from server.request import Request
 from server.store.tables import aside_event
 from wire.block import ChainedEvent, Gone
-from wire.chain import Head, event_digest, genesis
+from wire.chain import Head, event_digest, genesis, link
 
 
 class Owner(Struct, frozen=True):
@@ -69,11 +69,13 @@ async def keep(
     return Kept(Head(items[-1].seq, items[-1].hash) if items else start, fresh)
 
 
-async def leads_on(conn: AsyncConnection, owner: Owner, request: Request) -> bool:
-    """Return whether a message goes on from a branch that lies aside, or stands on one."""
+async def branch_under(conn: AsyncConnection, owner: Owner, request: Request) -> list[ChainedEvent]:
+    """Return the branch that a message stands on, or else goes on from; empty: on none."""
     up = request.up
     hashes = [up.head.hash] if up.events is None else [up.head.hash, up.events.prev]
-    return bool(await _nodes(conn, owner, hashes))
+    held = await _nodes(conn, owner, hashes)
+    known = next((hash_ for hash_ in hashes if hash_ in held), None)
+    return [] if known is None else await branch(conn, owner, known)
 
 
 async def branch(conn: AsyncConnection, owner: Owner, head: bytes) -> list[ChainedEvent]:
@@ -91,6 +93,18 @@ async def branch(conn: AsyncConnection, owner: Owner, head: bytes) -> list[Chain
             found.append(_chained(row))
             wanted = row.prev
     return found[::-1]
+
+
+def behind(place: Place, events: Sequence[ChainedEvent]) -> list[ChainedEvent]:
+    """Return those events of a branch whose numbers lie behind the held head of its journal."""
+    return [item for item in events if item.seq > place.head.seq]
+
+
+def leads_on(place: Place, events: Sequence[ChainedEvent]) -> bool:
+    """Return whether events grow from the journal's very head, with no number left out."""
+    first = place.head.seq + 1
+    whole = [item.seq for item in events] == [*range(first, first + len(events))]
+    return whole and link(place.head.hash, events[0].digest) == events[0].hash
 
 
 async def heads(conn: AsyncConnection, owner: Owner) -> list[Head]:
@@ -189,7 +203,8 @@ async def _holds(conn: AsyncConnection, owner: Owner, place: Place | None, head:
         return True
     if place is not None and await places.hash_at(conn, place, head.seq) == head.hash:
         return True
-    return bool(await _nodes(conn, owner, [head.hash]))
+    query = select(aside_event.c.seq).where(owner.rows, aside_event.c.hash == head.hash)
+    return (await conn.execute(query)).scalar_one_or_none() == head.seq
 
 
 async def _nodes(conn: AsyncConnection, owner: Owner, hashes: Sequence[bytes]) -> set[bytes]:

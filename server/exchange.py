@@ -147,11 +147,11 @@ async def _answer(
         return await _revoked(_Exchange(conn, ctx, request, device, turn, now_ms))
     if turn.current:
         device = await quarantine.watch(conn, device, request, turn, now_ms)
-    this = _Exchange(conn, ctx, request, device, turn, now_ms)
     contact = await meet_journal(conn, device, request, now_ms, current=turn.current)
+    this = _Exchange(conn, ctx, request, contact.believing(device), turn, now_ms)
     want_days = await _hear(this, contact) if turn.current else False
     said, contact = await _say(this, contact)
-    named = await naming.held(conn, contact.place, request.judged, contact.fresh)
+    named = await naming.held(conn, contact, request.judged)
     room = naming.PROBLEMS_MAX - len(named)
     contact = await _take_in(this, contact, room, projects=not said.holds_back)
     contact = contact.naming(named)
@@ -187,8 +187,8 @@ async def _begin_session(this: _Exchange, contact: Contact) -> bool:
 
 async def _hear(this: _Exchange, contact: Contact) -> bool:
     """Take note of what a current message tells beside events; return whether days are wanted."""
-    if contact.place is None:
-        return False
+    if contact.place is None or contact.verdict not in {"ok", "gap"}:
+        return False  # or it would tell of another branch than the journal
     return await reporting.hear(this.conn, contact.place, this.request, this.now_ms)
 
 

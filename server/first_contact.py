@@ -68,6 +68,15 @@ class Contact(Struct, frozen=True, kw_only=True):
         place = None if self.place is None else msgspec.structs.replace(self.place, head=head)
         return msgspec.structs.replace(self, place=place, problems=tuple(problems))
 
+    def believing(self, device: Device) -> Device:
+        """Return the device as its answer treats it: one whose message is kept aside not believed.
+
+        The message just put it in quarantine, or may be that of another box with its key.
+        """
+        if self.verdict != "quarantined" or device.state != "active":
+            return device
+        return msgspec.structs.replace(device, state="quarantined")
+
     def naming(self, problems: Sequence[Problem]) -> Contact:
         """Return the contact that names these problems too."""
         return msgspec.structs.replace(self, problems=(*self.problems, *problems))
@@ -110,11 +119,21 @@ async def meet_journal(
 
 
 async def _forks(this: _Meeting, place: Place, found: Found) -> bool:
-    """Return whether a message stands on another branch; one that lies aside shows no more."""
+    """Return whether a message stands on another branch than the journal.
+
+    It may show no more of one than that it lies aside. What lies aside there may also be the very
+    events that follow the held head: a person believed the device again before all of them were
+    here. Then the journal just lacks them.
+    """
     if found.verdict == "fork":
         return True
-    beyond = this.request.up.head.seq > place.head.seq and not found.fresh
-    return beyond and await aside.leads_on(this.conn, this.owner, this.request)
+    if found.fresh or this.request.up.head.seq <= place.head.seq:
+        return False
+    branch = await aside.branch_under(this.conn, this.owner, this.request)
+    if place.state != "open":
+        return bool(branch)
+    rest = aside.behind(place, branch)
+    return bool(rest) and not aside.leads_on(place, rest)
 
 
 async def _forked(this: _Meeting, place: Place, found: Found) -> Contact:

@@ -14,8 +14,8 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from server.first_contact import Contact
 from server.judging import Judged
-from server.places import Place
 from server.store.tables import problem
 from wire.plaintext import Problem
 
@@ -23,27 +23,39 @@ PROBLEMS_MAX: Final = 200
 
 
 async def held(
-    conn: AsyncConnection, place: Place | None, judged: Sequence[Judged], fresh: int
+    conn: AsyncConnection, contact: Contact, judged: Sequence[Judged]
 ) -> tuple[Problem, ...]:
     """Return the stored problems of a message's events that were held before, the first ones.
 
-    All but the last `fresh` of `judged` were: a repeated message is named its problems again.
+    A repeated message is named its problems again. At the numbers where another branch than the
+    message's stands, the problems are none of its own.
     """
-    if place is None or fresh >= len(judged):
+    place = contact.place
+    if place is None or not judged:
         return ()
     first = judged[0].chained.seq
+    beyond = _agreed(contact, judged) + 1
+    if beyond <= first:
+        return ()
     rows = await conn.execute(
         select(problem.c.seq, problem.c.code, problem.c.detail)
         .where(
             problem.c.office_id == place.office_id,
             problem.c.journal_no == place.journal_no,
             problem.c.seq >= first,
-            problem.c.seq < first + len(judged) - fresh,
+            problem.c.seq < beyond,
         )
         .order_by(problem.c.seq, problem.c.code)
         .limit(PROBLEMS_MAX)
     )
     return tuple(Problem(*row) for row in rows)
+
+
+def _agreed(contact: Contact, judged: Sequence[Judged]) -> int:
+    """Return the last number up to which the journal has the message's events; 0: of none."""
+    if contact.verdict == "ok":
+        return judged[-1].chained.seq - contact.fresh
+    return contact.have or 0 if contact.verdict == "fork" else 0
 
 
 def nameable(judged: Sequence[Judged], found: Sequence[Problem], room: int) -> int:

@@ -13,21 +13,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server import arrival, aside, catch_up, desk, devices, incidents, ingest, offices, places
+from server import arrival, aside, desk, desk_refolded, devices, incidents, ingest, offices, places
 from server.aside import Owner
 from server.context import ServerContext
 from server.desk import Saying
-from server.devices import Device
+from server.devices import Device, State
 from server.judging import judge_all
 from server.places import Place
 from server.store.tables import device as device_table
 from server.store.tables import incident, journal, office
 from wire.block import ChainedEvent
-from wire.chain import Head, link
+from wire.chain import Head
 from wire.event import body_of
 from wire.keys import device10
 from wire.problems import Refusal
@@ -83,6 +84,7 @@ async def _listed(conn: AsyncConnection, row: Row[Any], each: Owner, events: int
 async def accept(ctx: ServerContext, device_id: bytes, note: str) -> int:
     """Believe a device again; return how many events became part of its journal.
 
+    What it has not sent yet, up to the head it spoke of last, comes by itself.
     Raises Refusal `sender-unknown`, `device-revoked`, and `fork` when what it says last leads on
     from nothing that is held: then `release` it, or revoke it.
     """
@@ -92,17 +94,20 @@ async def accept(ctx: ServerContext, device_id: bytes, note: str) -> int:
         owner, head = await _said(conn, device)
         await offices.locked(conn, device.office_id)
         place = await places.find(conn, device.office_id, device_id, owner.journal_id)
-        events = await aside.branch(conn, owner, head.hash)
+        branch = await aside.branch(conn, owner, head.hash)
         if place is None:
-            place = await _begun(conn, owner, events, now_ms)
-        if events and not _leads_on(place, events):
+            place = await _begun(conn, owner, branch, now_ms)
+        if await places.hash_at(conn, place, head.seq) not in {head.hash, None}:
             raise Refusal("fork", owner.journal_id.hex())
-        if not events and await places.hash_at(conn, place, head.seq) not in {head.hash, None}:
+        branch = branch or await _only_branch(conn, owner, place, head.seq)
+        events = aside.behind(place, branch)
+        if events and not aside.leads_on(place, events):
             raise Refusal("fork", owner.journal_id.hex())
         await _only_open(conn, place)
-        await _append(conn, ctx, place, events, now_ms)
-        await aside.forget(conn, owner, events)
-        await _believe(conn, device, note, now_ms)
+        await _append(conn, place, events, now_ms)
+        await aside.forget(conn, owner, branch)
+        device = await _believe(conn, device, note, now_ms)
+        await _fold(conn, ctx, device, now_ms)
     return len(events)
 
 
@@ -116,13 +121,15 @@ async def release(ctx: ServerContext, device_id: bytes, note: str) -> None:
         device = await _locked(conn, device_id)
         known = await places.journals_of(conn, device.office_id, device_id)
         place = next((each for each in known if each.state == "open"), None)
+        await offices.locked(conn, device.office_id)
         each = await desk.find(conn, device.office_id, device.desk_id)
         if place is None or each.state != "open":
             raise Refusal("unknown-journal", device10(device_id))
         await conn.execute(journal.update().where(place.row).values(released_ms=now_ms))
         said = Saying("journal.released", body_of({"journal": place.journal_id.hex()}))
         await desk.append(conn, [(each, [desk.write(said, now_ms)])], now_ms)
-        await _believe(conn, device, note, now_ms)
+        device = await _believe(conn, device, note, now_ms)
+        await _fold(conn, ctx, device, now_ms)
 
 
 async def _locked(conn: AsyncConnection, device_id: bytes) -> Device:
@@ -160,9 +167,21 @@ async def _begun(
     )
 
 
-def _leads_on(place: Place, events: Sequence[ChainedEvent]) -> bool:
-    """Return whether a branch grows from the journal's very head."""
-    return link(place.head.hash, events[0].digest) == events[0].hash
+async def _only_branch(
+    conn: AsyncConnection, owner: Owner, place: Place, before: int
+) -> list[ChainedEvent]:
+    """Return the one branch, ending before a number, that leads on from a journal's head.
+
+    The device says it is at that number, and has not sent all. Empty: no branch does, or several:
+    then it shows by itself which is its own, when it sends again from the held head.
+    """
+    branches = [
+        await aside.branch(conn, owner, end.hash)
+        for end in await aside.heads(conn, owner)
+        if place.head.seq < end.seq < before
+    ]
+    found = [each for each in branches if aside.leads_on(place, aside.behind(place, each))]
+    return found[0] if len(found) == 1 else []
 
 
 async def _only_open(conn: AsyncConnection, place: Place) -> None:
@@ -174,25 +193,33 @@ async def _only_open(conn: AsyncConnection, place: Place) -> None:
 
 
 async def _append(
-    conn: AsyncConnection,
-    ctx: ServerContext,
-    place: Place,
-    events: Sequence[ChainedEvent],
-    now_ms: int,
+    conn: AsyncConnection, place: Place, events: Sequence[ChainedEvent], now_ms: int
 ) -> None:
     for first in range(0, len(events), BATCH_EVENTS):
         judged = judge_all(events[first : first + BATCH_EVENTS])
         known = await arrival.known(conn, place)
         await ingest.append(conn, place, judged, known, now_ms, projected=False)
-    held = await places.find(conn, place.office_id, place.device_id, place.journal_id)
-    if held is not None:
-        await catch_up.project_rest(conn, ctx.project, held)
 
 
-async def _believe(conn: AsyncConnection, device: Device, note: str, now_ms: int) -> None:
-    """Let the device work: its next box is its own, and its restores are counted anew."""
+async def _fold(conn: AsyncConnection, ctx: ServerContext, device: Device, now_ms: int) -> None:
+    """Project what a device sent, beside what its desk journals say of the same dossiers.
+
+    Left to a later message if the desk journal is not whole, and to approval if it waits for that.
+    """
+    if device.state != "active":
+        return
+    each = await desk.find(conn, device.office_id, device.desk_id)
+    if each.state == "open":
+        await desk_refolded.fold(conn, ctx, device, now_ms)
+
+
+async def _believe(conn: AsyncConnection, device: Device, note: str, now_ms: int) -> Device:
+    """Let the device work: its next box is its own, and its restores are counted anew.
+
+    Returns it with its state as it is then.
+    """
     values = {"box": None, "restored_ms": None, "doubted_ms": None}
-    state = "active" if device.state == "quarantined" else device.state
+    state: State = "active" if device.state == "quarantined" else device.state
     await conn.execute(device_table.update().where(device.row).values(state=state, **values))
     kinds = (*ENDED, "device-restored", incidents.BOX_CHANGED)
     own = (incident.c.office_id == device.office_id, incident.c.device_id == device.device_id)
@@ -201,3 +228,4 @@ async def _believe(conn: AsyncConnection, device: Device, note: str, now_ms: int
         .where(*own, incident.c.kind.in_(kinds), incident.c.settled_ms.is_(None))
         .values(settled_ms=now_ms, note=note)
     )
+    return msgspec.structs.replace(device, state=state)
