@@ -48,8 +48,6 @@ _log = structlog.get_logger("agent")
 
 FIRST_ANSWER: Final = "first-answer"
 """Id of the problem that the enrolment's answer cannot be read."""
-SUCCEEDED: Final = "journal-succeeded"
-"""Id of the notice that another journal was begun, so that numbers may be used twice."""
 RESTART_S_MIN: Final = 5.0
 RESTART_S_MAX: Final = 600.0
 """Sync that falls over what stands in the journal falls again: less often each time."""
@@ -131,7 +129,6 @@ class Line:
             attempt += 1
             enrolment = enrolment._replace(identity=self._journal.identity or enrolment.identity)
             if await self._sync_until_it_falls(enrolment, figures):
-                self._noticed.add(SUCCEEDED, "journal-succeeded", "act")
                 attempt = 0
                 continue
             self._show(Show(faults.SYNC_FAILED.line, faults.SYNC_FAILED))
