@@ -29,7 +29,6 @@ from agent.patient import until_recorded
 from agent.status import StatusBoard
 from agent.sync import faults
 from agent.sync.blobs import Uploads
-from agent.sync.builder import Builder
 from agent.sync.first import adopt_first_answer
 from agent.sync.http import HttpTransport
 from agent.sync.pacing import Pacing
@@ -173,10 +172,13 @@ class Line:
         return True
 
     def _carried(self, enrolment: Enrolment, figures: Figures) -> Carrier:
-        builder, box = Builder(enrolment, self._clock), self._box(enrolment)
-        reporter = OfficeReporter(figures.collect, self._clock.mono_ms)
         return Carrier(
-            self._journal, enrolment, builder, reporter, box=box, fresh_bytes=self._fresh_bytes
+            self._journal,
+            enrolment,
+            self._clock,
+            OfficeReporter(figures.collect, self._clock.mono_ms),
+            box=self._box(enrolment),
+            fresh_bytes=self._fresh_bytes,
         )
 
     def _box(self, enrolment: Enrolment) -> bytes:
