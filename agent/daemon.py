@@ -33,6 +33,7 @@ from agent.keys import Enrolment
 from agent.memory import settle
 from agent.noticed import Noticed
 from agent.notify import Notifier
+from agent.rebuilding import Rebuilding
 from agent.reserve import DOCUMENTS_LEAVE_BYTES
 from agent.service import KEYS_SINCE, Service
 from agent.status import Live, Status, StatusBoard
@@ -41,7 +42,6 @@ from agent.supervisor import Supervisor
 from agent.users import Users
 from agent.views import visit_rows
 from agent.views.projector import Views
-from agent.views.rebuild import rebuild
 from agent.web.app import create_web
 from agent.web.parts import Parts
 from agent.web.readings import Readings
@@ -82,6 +82,7 @@ class Daemon:
         self.problems: Subscribers[ProblemItem] = Subscribers()
         self.noticed = Noticed(clock.now_ms, clock.mono_ms, self._tell_problem)
         self.board = StatusBoard(self._first_status(), self._live)
+        self.rebuilding = Rebuilding(journal, views, self.board.touch)
         self.line = Line(
             config,
             journal,
@@ -165,8 +166,7 @@ class Daemon:
         start("sticks", self._notice_sticks())
         if self.manager is not None:
             start("devices", self.manager.run())
-        if self.views.stale:
-            start("rebuild", self._rebuild(anew=False))
+        start("rebuild", self.rebuilding.run())
 
     async def _notice_sticks(self) -> None:
         """Let pages look again when something was plugged in or pulled."""
@@ -181,15 +181,6 @@ class Daemon:
         settle()
         self.board.update(ready=True)
         self.notifier.ready()
-
-    async def _rebuild(self, *, anew: bool) -> None:
-        await rebuild(self.journal, self.views, lambda _: self.board.touch(), anew=anew)
-        self.board.touch()
-
-    async def rebuild(self) -> int:
-        """Build the views anew; return the number of events they were built from."""
-        await self._rebuild(anew=True)
-        return self.journal.marks.pos
 
     async def backup(self, file: str) -> int:
         """Copy the journal to `file`, with a fresh receipt in it; return the bytes written."""
@@ -240,7 +231,7 @@ class Daemon:
             devices=self._device_shapes,
             report_token=partial(read_token, self.config.keys_dir / REPORT_TOKEN),
             sync_report=self.figures.sync_report,
-            rebuild=self.rebuild,
+            rebuild=self.rebuilding.anew,
             backup=self.backup,
             export=self.line.export,
             take_answer=self.line.take_answer,

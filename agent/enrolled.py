@@ -25,10 +25,10 @@ from agent.journal import Journal
 from agent.keys import Enrolment
 from agent.machine import box_of
 from agent.noticed import Noticed
+from agent.patient import until_recorded
 from agent.status import StatusBoard
 from agent.sync import faults
 from agent.sync.blobs import Uploads
-from agent.sync.builder import Builder
 from agent.sync.first import adopt_first_answer
 from agent.sync.http import HttpTransport
 from agent.sync.pacing import Pacing
@@ -47,8 +47,6 @@ _log = structlog.get_logger("agent")
 
 FIRST_ANSWER: Final = "first-answer"
 """Id of the problem that the enrolment's answer cannot be read."""
-SUCCEEDED: Final = "journal-succeeded"
-"""Id of the notice that another journal was begun, so that numbers may be used twice."""
 RESTART_S_MIN: Final = 5.0
 RESTART_S_MAX: Final = 600.0
 """Sync that falls over what stands in the journal falls again: less often each time."""
@@ -57,8 +55,6 @@ LOOK_S: Final = 2.0
 
 PROVE_S_MAX: Final = 10.0
 """A backup waits this long for a receipt statement: without a line it is made all the same."""
-OF_THE_DISK: Final = frozenset({"disk-full", "disk-failed", "busy"})
-"""Codes of a journal that cannot be written at present."""
 
 
 class Line:
@@ -119,7 +115,7 @@ class Line:
         """Wait for the enrolment if need be, then sync until cancelled."""
         if enrolment is None:
             enrolment = await wait_for_enrolment(self._config.keys_dir)
-            await self._journal.enrol(enrolment.identity)
+            await until_recorded(partial(self._journal.enrol, enrolment.identity))
         await self._take_first_answer(enrolment)
         self._board.update(line="offline", line_since=local(self._clock.now_ms()).isoformat())
         async with asyncio.TaskGroup() as tasks:
@@ -131,9 +127,7 @@ class Line:
         while True:
             attempt += 1
             enrolment = enrolment._replace(identity=self._journal.identity or enrolment.identity)
-            self._carrier = self._carried(enrolment, figures)
             if await self._sync_until_it_falls(enrolment, figures):
-                self._noticed.add(SUCCEEDED, "journal-succeeded", "act")
                 attempt = 0
                 continue
             self._show(Show(faults.SYNC_FAILED.line, faults.SYNC_FAILED))
@@ -162,9 +156,13 @@ class Line:
         )
 
     async def _sync_until_it_falls(self, enrolment: Enrolment, figures: Figures) -> bool:
-        """Return true when it ended because another journal follows the one it kept."""
-        self._syncer = self._made(enrolment, figures)
+        """Return true when it ended because another journal follows the one it kept.
+
+        Making it can fail too, over a trust root that is not there: sticks go on even then.
+        """
         try:
+            self._carrier = self._carried(enrolment, figures)
+            self._syncer = self._made(enrolment, figures)
             await self._syncer.run()
         except Exception:  # noqa: BLE001 - whatever it is, the counter goes on
             _log.exception("sync fell")
@@ -174,10 +172,13 @@ class Line:
         return True
 
     def _carried(self, enrolment: Enrolment, figures: Figures) -> Carrier:
-        builder, box = Builder(enrolment, self._clock), self._box(enrolment)
-        reporter = OfficeReporter(figures.collect, self._clock.mono_ms)
         return Carrier(
-            self._journal, enrolment, builder, reporter, box=box, fresh_bytes=self._fresh_bytes
+            self._journal,
+            enrolment,
+            self._clock,
+            OfficeReporter(figures.collect, self._clock.mono_ms),
+            box=self._box(enrolment),
+            fresh_bytes=self._fresh_bytes,
         )
 
     def _box(self, enrolment: Enrolment) -> bytes:
@@ -210,21 +211,10 @@ class Line:
         try:
             answer = await asyncio.to_thread(_read_or_none, self._config.keys_dir / keys.ANSWER)
             if answer is not None:
-                await self._take_in(enrolment, answer)
+                adopt = partial(adopt_first_answer, self._journal, enrolment, answer)
+                await until_recorded(adopt)  # no exchange could do more
         except (OSError, ExchangeError, Refusal):
             self._noticed.add(FIRST_ANSWER, "first-answer-unreadable", stays=True)
-
-    async def _take_in(self, enrolment: Enrolment, answer: bytes) -> None:
-        """Take the answer in, again while the disk does not let it: no exchange could do more."""
-        while True:
-            try:
-                await adopt_first_answer(self._journal, enrolment, answer)
-            except Refusal as refusal:
-                if refusal.code not in OF_THE_DISK:
-                    raise
-                await asyncio.sleep(LOOK_S)
-            else:
-                return
 
     def _show(self, shown: Show) -> None:
         error = shown.fault.code if shown.fault is not None else None

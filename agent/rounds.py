@@ -9,7 +9,7 @@ from agent import confirmed, memory
 from agent.clock import Clock, SystemClock
 from agent.day_end import end_days
 from agent.figures import Figures, Reading, disk_report, orders_shown
-from agent.journal import Journal, Transaction, database
+from agent.journal import Journal, Transaction, database, succession
 from agent.noticed import Noticed
 from agent.notify import Notifier
 from agent.reserve import Reserve
@@ -120,12 +120,13 @@ async def end_day_visits(journal: Journal, views: Views, service: Service, clock
 
 
 async def forget_old(journal: Journal, service: Service, clock: Clock) -> None:
-    """Forget answers and exchanges that are over."""
+    """Forget answers, exchanges and notices that are over."""
 
     def job(transaction: Transaction) -> None:
         transaction.conn.execute(
             "DELETE FROM exchange WHERE at_ms < ?", (transaction.now_ms - EXCHANGES_KEPT_MS,)
         )
+        succession.forget_notice(transaction)
 
     while True:
         if clock.state() == "trusted":

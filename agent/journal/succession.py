@@ -28,6 +28,10 @@ from wire.problems import Malformed, Refusal
 ACTOR: Final = "device:agent"
 KIND: Final = "journal.opened"
 NOT_ENTERED: Final = "not-entered-again"
+SUCCEEDED: Final = "journal-succeeded"
+"""Problem at the first event of a successor: numbers may be used twice."""
+SHOWN_MS: Final = 30 * 24 * 3600 * 1000
+"""So long it is shown; by then the box may be restored again (docs/runbook.md)."""
 RELEASED: Final = "succession.released"
 """Meta: id of the journal behind which the province lets one more be opened."""
 WANTED_NO: Final = "succession.branch"
@@ -74,6 +78,7 @@ def open_successor(
     place = (identity.journal.hex(), after.seq, after.hash.hex())
     body = body_of({"after": place, "why": why})
     transaction.append(Event(kind=KIND, at=at, actor=ACTOR, body=body))
+    transaction.note_problem("office", 1, SUCCEEDED, str(after.seq))
     count = _enter_again(transaction, former.office, after.seq, old)
     _keep_latest(transaction, former.latest_at)
     if held > after.seq:
@@ -81,6 +86,14 @@ def open_successor(
         transaction.set_meta(WANTED_SEQ, held)
     transaction.projector.begun(transaction.conn)
     return count
+
+
+def forget_notice(transaction: Transaction) -> None:
+    """Show no longer that a journal was followed, once that is `SHOWN_MS` ago."""
+    until_ms = transaction.now_ms - SHOWN_MS
+    transaction.conn.execute(
+        "DELETE FROM problem WHERE code = ? AND at_ms < ?", (SUCCEEDED, until_ms)
+    )
 
 
 def wanted(conn: Connection) -> Fetch | None:

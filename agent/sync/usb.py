@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
+from agent.clock import Clock
 from agent.journal import Journal, Transaction
 from agent.journal.database import Connection
 from agent.keys import JOURNAL_ID_BYTES, Enrolment
@@ -53,7 +54,7 @@ class Carrier:
         self,
         journal: Journal,
         enrolment: Enrolment,
-        builder: Builder,
+        clock: Clock,
         reporter: Reporter,
         *,
         box: bytes,
@@ -63,7 +64,7 @@ class Carrier:
         self._box, self._fresh_bytes = box, fresh_bytes
         self._journal = journal
         self._enrolment = enrolment
-        self._builder = builder
+        self._clock = clock
         self._reporter = reporter
 
     async def export(self, after: int | None) -> Exported:
@@ -72,6 +73,7 @@ class Carrier:
         It is open before this returns. Raises Refusal `field-invalid` when there is no such event,
         and as `Journal.write`.
         """
+        enrolment = self._now()
         start = await self._start(after)
         told = await self._reporter.tell(days=False) if after is None else Told()
         query = partial(
@@ -83,9 +85,10 @@ class Carrier:
         outgoing = await self._journal.read(query)
         box = await self._journal.read(partial(own_box.shown, box=self._box))
         extras = Extras(report=told.report, box=box)
-        work = partial(self._builder.build, outgoing, BATCH, extras, Envelope())
-        built = await asyncio.to_thread(work)
-        await self._journal.write(partial(_open, built=built))
+        build = Builder(enrolment, self._clock).build
+        built = await asyncio.to_thread(build, outgoing, BATCH, extras, Envelope())
+        if not await self._journal.write(partial(_open, built=built)):
+            return await self.export(after)
         return Exported(built.message, built.last_seq, built.last_seq < outgoing.head.seq)
 
     async def take(self, body: bytes) -> Fate:
@@ -103,6 +106,11 @@ class Carrier:
         successor = self._fresh_bytes(JOURNAL_ID_BYTES)
         job = partial(_take, answer=answer, successor=successor, box=self._box)
         return await self._journal.write(job)
+
+    def _now(self) -> Enrolment:
+        """Return who this device is, with the journals that are open now."""
+        identity = self._journal.identity
+        return self._enrolment._replace(identity=identity or self._enrolment.identity)
 
     async def _start(self, after: int | None) -> Head:
         if after is None:
@@ -124,14 +132,18 @@ class Carrier:
         return envelope.receiver_kid == self._enrolment.sealing_key.kid
 
     def _opened(self, body: bytes) -> Answer:
-        down, identity = open_down(body, self._enrolment), self._enrolment.identity
-        if down.office != identity.office_id:
+        enrolment = self._now()
+        down = open_down(body, enrolment)
+        if down.office != enrolment.identity.office_id:
             raise ExchangeError(faults.ANSWER_FOREIGN, "office")
-        return examine(down, self._enrolment)
+        return examine(down, enrolment)
 
 
-def _open(transaction: Transaction, built: Built) -> None:
+def _open(transaction: Transaction, built: Built) -> bool:
+    """Keep the message open; false when its journal was followed while it was built."""
     conn = transaction.conn
+    if built.standing.journal != transaction.marks.journal:
+        return False
     conn.execute(
         "INSERT INTO exported(request, made_ms, last_seq) VALUES (?, ?, ?)",
         (built.request, transaction.now_ms, built.last_seq),
@@ -142,6 +154,7 @@ def _open(transaction: Transaction, built: Built) -> None:
         (OPEN_MAX,),
     )
     transaction.set_meta(store.NEWEST_EXPORTED, built.request)
+    return True
 
 
 def _take(transaction: Transaction, answer: Answer, successor: bytes, box: bytes) -> Fate:

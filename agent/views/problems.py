@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 
 from agent.journal.database import Connection
+from agent.journal.succession import SUCCEEDED
 from agent.views import conflicts, stored
 from records import present
 from records.moment import local
@@ -14,6 +15,8 @@ from wire.problems import CATALOGUE, ProblemType
 UNNAMED: Final = "internal"
 """Stands for a code that a later version has written."""
 CONFLICT: Final = "conflict-open"
+FOR_A_PERSON: Final = frozenset({SUCCEEDED})
+"""Codes of what is noted and asks somebody to look at dossiers."""
 ROWS_MAX: Final = 500
 REJECTED: Final = (
     "SELECT r.pos, r.code, b.body FROM rejected r JOIN event b ON b.pos = r.by_pos"
@@ -40,7 +43,8 @@ def problems(connection: Connection) -> ProblemList:
         items.append(_item(f"rejected-{pos}", code, _subject(connection, pos), since, "act"))
     for no, code, at_ms, pos in connection.execute(NOTED, (ROWS_MAX,)).fetchall():
         since = local(at_ms).isoformat()
-        items.append(_item(f"noted-{no}", code, _subject(connection, pos), since, "warn"))
+        severity: Severity = "act" if code in FOR_A_PERSON else "warn"
+        items.append(_item(f"noted-{no}", code, _subject(connection, pos), since, severity))
     for loaded, kept in conflicts.listed(connection):
         item = present.conflict_item(kept)
         since = local(kept.mark.at_ms).isoformat()

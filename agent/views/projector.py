@@ -55,7 +55,10 @@ class Views:
         self.rollbacks = 0
         """Goes up when something was undone: memories of the office's own numbers are void."""
         self.stale = False
-        """The tables are of another version, or a rebuild was interrupted: nothing is projected."""
+        """The tables are of another version, or a rebuild goes on: no command is decided on them.
+
+        How far they reach the database says (`reached`): a COMMIT may fail, this does not hear of.
+        """
         self._steps: Mapping[str, Callable[[Connection, ReadEvent], None]] = {
             "dossier.declined": self._declined,
             "numbers.mapped": self._province_dossier,
@@ -67,15 +70,13 @@ class Views:
 
     def prepare(self, connection: Connection) -> None:
         """Make the tables when there are none; note when they are stale."""
-        row = connection.execute("SELECT version, pos FROM view WHERE name = ?", (VIEW,)).fetchone()
-        if row is None:
+        found = connection.execute("SELECT 1 FROM view WHERE name = ?", (VIEW,)).fetchone()
+        if found is None:
             create(connection)
-            connection.execute("INSERT INTO view VALUES (?, ?, NULL)", (VIEW, VERSION))
-            self.stale = connection.execute("SELECT 1 FROM event LIMIT 1").fetchone() is not None
-            if self.stale:
-                connection.execute("UPDATE view SET pos = 0 WHERE name = ?", (VIEW,))
-        else:
-            self.stale = row[0] != VERSION or row[1] is not None
+            old = connection.execute("SELECT 1 FROM event LIMIT 1").fetchone()
+            row = (VIEW, VERSION, None if old is None else 0)
+            connection.execute("INSERT INTO view VALUES (?, ?, ?)", row)
+        self.stale = reached(connection) is not None
 
     def undone(self) -> None:
         """Forget what is remembered outside the database."""
@@ -83,8 +84,8 @@ class Views:
         self.rollbacks += 1
 
     def apply(self, connection: Connection, entry: Entry) -> None:
-        """Follow one appended event; while the views are stale the rebuild will come to it."""
-        if self.stale:
+        """Follow one appended event, unless a rebuild will come to it."""
+        if self.stale and reached(connection) is not None:
             return
         at_ms = _time(entry.event.at)
         source = StoredEvent(entry.pos, entry.journal, entry.seq, entry.hash, None)
@@ -115,7 +116,10 @@ class Views:
     def delivered(
         self, connection: Connection, identity: Identity, rows: Sequence[DeliveredRow], sign: int
     ) -> None:
-        """Follow the delivered mark in the tally of days."""
+        """Follow the delivered mark in the tally of days, as far as a rebuild has come by now."""
+        until = reached(connection) if self.stale else None
+        if until is not None:
+            rows = [row for row in rows if row.pos <= until]
         tally.follow(connection, identity, rows, sign)
 
     def renamed(self, connection: Connection, pos: int, before: bytes, after: bytes) -> None:
@@ -240,6 +244,15 @@ def create(connection: Connection) -> None:
         connection.execute(statement)
     for name, what in INDEXES.items():
         connection.execute(f"CREATE INDEX {name} ON {what}")
+
+
+def reached(connection: Connection) -> int | None:
+    """Up to which position the tables are built; None when they are whole."""
+    version, pos = connection.execute(
+        "SELECT version, pos FROM view WHERE name = ?", (VIEW,)
+    ).fetchone()
+    built: int | None = pos if version == VERSION else 0
+    return built
 
 
 def _time(at: str) -> int | None:

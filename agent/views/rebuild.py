@@ -13,8 +13,8 @@ from agent.journal.database import Connection
 from agent.journal.identity import Identity
 from agent.journal.projector import DeliveredRow
 from agent.journal.transaction import Transaction
-from agent.views import stored
-from agent.views.projector import VIEW, Views, create
+from agent.views import stored, tally
+from agent.views.projector import VIEW, Views, create, reached
 from agent.views.tables import TABLES, VERSION
 
 BATCH_EVENTS: Final = 2000
@@ -37,21 +37,22 @@ def start(connection: Connection, views: Views) -> None:
 
 
 def replay(connection: Connection, views: Views, identity: Identity | None) -> int | None:
-    """Replay one batch; return the position reached, None when the views are whole again."""
-    version, reached = connection.execute(
-        "SELECT version, pos FROM view WHERE name = ?", (VIEW,)
-    ).fetchone()
+    """Replay one batch; return the position reached, None when the views are whole again.
+
+    That they are whole is believed only in a later transaction than the one that made them so:
+    its COMMIT may fail.
+    """
+    (version,) = connection.execute("SELECT version FROM view WHERE name = ?", (VIEW,)).fetchone()
     if version != VERSION:
         start(connection, views)
-        reached = 0
-    if reached is None:
+    position = reached(connection)
+    if position is None:
         views.stale = False
         return None
-    events = stored.between(connection, reached, BATCH_EVENTS)
+    events = stored.between(connection, position, BATCH_EVENTS)
     if not events:
         connection.execute("UPDATE view SET pos = NULL WHERE name = ?", (VIEW,))
-        views.stale = False
-        return None
+        return position
     delivered = _delivered(connection)
     told: list[DeliveredRow] = []
     for event in events:
@@ -61,7 +62,7 @@ def replay(connection: Connection, views: Views, identity: Identity | None) -> i
         if event.seq <= delivered.get(event.journal, 0):
             told.append(DeliveredRow(event.pos, event.seq, event.hash, event.data))
     if identity is not None and told:
-        views.delivered(connection, identity, told, 1)
+        tally.follow(connection, identity, told, 1)
     connection.execute("UPDATE view SET pos = ? WHERE name = ?", (events[-1].pos, VIEW))
     return events[-1].pos
 
@@ -94,5 +95,5 @@ async def rebuild(
     def batch(transaction: Transaction) -> int | None:
         return replay(transaction.conn, views, journal.identity)
 
-    while (reached := await journal.write(batch)) is not None:
-        progress(reached)
+    while (position := await journal.write(batch)) is not None:
+        progress(position)

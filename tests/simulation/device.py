@@ -25,7 +25,6 @@ from agent.journal import Journal, Transaction, backup, database
 from agent.journal.transaction import get_meta
 from agent.service import KEYS_SINCE, Service
 from agent.sync import store
-from agent.sync.builder import Builder
 from agent.sync.first import adopt_first_answer
 from agent.sync.report import OfficeReporter
 from agent.sync.retry import Delays
@@ -205,7 +204,6 @@ class Device:
         enrolment, clock = self.enrolled.enrolment, self.clock
         enrolment = enrolment._replace(identity=journal.identity or enrolment.identity)
         box = self.enrolled.box_on(self.machine)
-        builder = Builder(enrolment, clock)
         syncer = Syncer(
             journal,
             enrolment,
@@ -221,7 +219,7 @@ class Device:
         )
         reporter = OfficeReporter(figures.collect, clock.mono_ms)
         carrier = Carrier(
-            journal, enrolment, builder, reporter, box=box, fresh_bytes=self._random.randbytes
+            journal, enrolment, clock, reporter, box=box, fresh_bytes=self._random.randbytes
         )
         return carrier, syncer
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from agent import service
-from agent.journal import Transaction
+from agent.journal import Transaction, succession
+from agent.views.problems import problems
 from tests.agent.office import CHECK_IN, Office, opened
 from tests.agent.world import FakeClock, as_json, note
 from wire import chain
@@ -80,6 +81,24 @@ async def test_after_a_minute_the_office_goes_on_without_them(
     result = await office.check_in()
     assert result.seq == 2
     assert not office.journal.marks.is_recovering
+
+
+async def test_that_another_journal_follows_is_listed_for_thirty_days_whatever_restarts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "RECOVERY_WAIT_S_MAX", 0.05)
+    clock, found = FakeClock(), []
+    async with opened(tmp_path / "journal.db", clock) as office:
+        await office.journal.write(partial(promise, seq=9))
+        await office.check_in()
+    async with opened(tmp_path / "journal.db", clock) as office:
+        for wait_ms in (0, succession.SHOWN_MS, 1):
+            clock.advance(wait_ms)
+            await office.journal.write(succession.forget_notice)
+            found.append((await office.journal.read(problems)).items)
+    ((listed,), still, over) = found
+    assert (listed.code, listed.severity) == ("journal-succeeded", "act")
+    assert (still, over) == ((listed,), ())
 
 
 async def test_nothing_new_is_appended_meanwhile(office: Office) -> None:

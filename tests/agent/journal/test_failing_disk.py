@@ -30,10 +30,11 @@ class Failing:
         self.asleep = False
 
     def execute(self, statement: str, *values: Any) -> Any:
-        if statement == "COMMIT" and self.commits_fail_with is not None:
+        code = self.commits_fail_with
+        if statement == "COMMIT" and code is not None:
             self.before_failing()
             error = dbapi2.OperationalError("the disk says no")
-            error.sqlite_errorcode = self.commits_fail_with
+            error.sqlite_errorcode = code
             raise error
         return self._connection.execute(statement, *values)
 

@@ -28,6 +28,7 @@ from records.present import ProblemItem
 from records.sync_report import ClockReport
 from tests.agent.sync.conftest import TestClock, append_event
 from tests.agent.sync.province import FakeProvince, Loopback, desk_event
+from tests.agent.sync.test_tls import self_signed
 from tests.agent.world import KEY, PERSON_KEY
 from wire import plaintext
 from wire.chain import Head
@@ -40,11 +41,11 @@ class Box:
     """An enrolled box: its line, with the board and the problems of its daemon."""
 
     def __init__(
-        self, journal: Journal, views: Views, province: FakeProvince, directory: Path, url: str
+        self, journal: Journal, views: Views, province: FakeProvince, directory: Path, toml: str
     ) -> None:
         self.journal, self.province = journal, province
         clock = TestClock()
-        config = parse(TOML.format(url=url), directory / "agent.toml")
+        config = parse(toml, directory / "agent.toml")
         config.keys_dir.mkdir()
         self.answer = config.keys_dir / keys.ANSWER
         self.told: list[ProblemItem] = []
@@ -81,8 +82,8 @@ class Box:
         await self.journal.write_many([partial(append_event, number=n) for n in range(count)])
 
     @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        work = self.line.run(self.province.enrolment(), self.figures)
+    async def running(self, *, enrolled: bool = True) -> AsyncIterator[None]:
+        work = self.line.run(self.province.enrolment() if enrolled else None, self.figures)
         task = asyncio.create_task(work, name="line")
         try:
             yield
@@ -102,16 +103,24 @@ class Box:
         raise AssertionError
 
 
-@pytest.fixture
-async def box(province: FakeProvince, line: Loopback, tmp_path: Path) -> AsyncIterator[Box]:
-    views, identity = Views(PERSON_KEY), province.enrolment().identity
+@contextlib.asynccontextmanager
+async def box_at(
+    directory: Path, province: FakeProvince, toml: str, *, enrolled: bool = True
+) -> AsyncIterator[Box]:
+    views, identity = Views(PERSON_KEY), province.enrolment().identity if enrolled else None
     journal = await Journal.open(
-        tmp_path / "journal.db", KEY, identity=identity, projector=views, clock=TestClock()
+        directory / "journal.db", KEY, identity=identity, projector=views, clock=TestClock()
     )
     try:
-        yield Box(journal, views, province, tmp_path, line.url)
+        yield Box(journal, views, province, directory, toml)
     finally:
         await journal.close()
+
+
+@pytest.fixture
+async def box(province: FakeProvince, line: Loopback, tmp_path: Path) -> AsyncIterator[Box]:
+    async with box_at(tmp_path, province, TOML.format(url=line.url)) as made:
+        yield made
 
 
 async def test_a_line_that_is_held_stands_in_the_status_until_it_is_well_again(box: Box) -> None:
@@ -194,7 +203,7 @@ async def test_a_good_answer_brings_the_turn_and_the_first_desk_events_once(box:
 async def test_an_answer_that_the_disk_does_not_take_is_taken_as_soon_as_it_does(
     box: Box, line: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent.enrolled.LOOK_S", 0.01)
+    monkeypatch.setattr("agent.patient.PAUSE_S", 0.01)
     box.province.desk.append(desk_event(1))
     down = box.province.down(b"the enrolment", an_up_of(box))
     box.answer.write_bytes(box.province.seal(down))
@@ -224,3 +233,46 @@ async def test_a_receipt_statement_is_waited_for_only_so_long(
         await line.cut()
         monkeypatch.setattr("agent.enrolled.PROVE_S_MAX", 0.01)
         assert await box.line.prove() is False
+
+
+@pytest.mark.parametrize("content", [None, b"junk"], ids=["missing", "damaged"])
+async def test_without_its_trust_root_the_line_is_shown_to_have_fallen_and_sticks_go_on(
+    province: FakeProvince,
+    line: Loopback,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    content: bytes | None,
+) -> None:
+    monkeypatch.setattr("agent.enrolled.RESTART_S_MIN", 0.05)
+    trusted = tmp_path / "ca.pem"
+    if content is not None:
+        trusted.write_bytes(content)
+    toml = TOML.format(url=line.url) + f'ca_file = "{trusted.name}"\n'
+    async with box_at(tmp_path, province, toml) as box:
+        await box.record(2)
+        async with box.running():
+            await box.until(lambda status: status.line_error == "sync-failed")
+            assert (await box.line.export(None)).last == 2
+            self_signed(tmp_path).rename(trusted)
+            well = await box.until(lambda status: status.line_error is None and not status.backlog)
+        assert well.delivered == 2
+
+
+async def test_an_enrolment_that_the_disk_does_not_take_is_entered_as_soon_as_it_does(
+    province: FakeProvince, line: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.patient.PAUSE_S", 0.01)
+    monkeypatch.setattr(keys, "read_enrolment", lambda _: province.enrolment())
+    toml = TOML.format(url=line.url)
+    async with box_at(tmp_path, province, toml, enrolled=False) as box:
+        write, refusals = box.journal.write, iter(["disk-full", "disk-failed", "busy"])
+
+        async def refuse_at_first(job: Callable[[Any], Any]) -> Any:
+            for code in refusals:
+                raise Refusal(code)
+            return await write(job)
+
+        monkeypatch.setattr(box.journal, "write", refuse_at_first)
+        async with box.running(enrolled=False):
+            await box.until(lambda status: status.line == "online")
+        assert box.journal.identity == province.enrolment().identity

@@ -7,10 +7,9 @@ import secrets
 import msgspec
 import pytest
 
-from agent.journal import Transaction
+from agent.journal import Transaction, succession
 from agent.sync import store, usb
-from agent.sync.builder import Builder
-from agent.sync.report import OfficeReporter
+from agent.sync.report import OfficeReporter, Reporter, Silent, Told
 from agent.sync.usb import Carrier
 from tests.agent.sync.conftest import BOX, Office, TestClock
 from tests.agent.sync.province import FakeProvince, desk_event
@@ -20,18 +19,20 @@ from wire.plaintext import Down
 from wire.problems import Refusal
 
 
-@pytest.fixture
-def carrier(office: Office) -> Carrier:
-    enrolment = office.province.enrolment()
-    builder = Builder(enrolment, TestClock())
+def make_carrier(office: Office, reporter: Reporter) -> Carrier:
     return Carrier(
         office.journal,
-        enrolment,
-        builder,
-        OfficeReporter(Facts(), Ticks()),
+        office.province.enrolment(),
+        TestClock(),
+        reporter,
         box=BOX,
         fresh_bytes=bytes,
     )
+
+
+@pytest.fixture
+def carrier(office: Office) -> Carrier:
+    return make_carrier(office, OfficeReporter(Facts(), Ticks()))
 
 
 async def test_the_newest_answered_counts_like_one_of_the_line(
@@ -215,3 +216,46 @@ async def test_a_disk_that_cannot_note_it_keeps_the_message_back(
     office.start()
     await office.until_shown("disk-full")
     assert office.province.ups == []
+
+
+def follow(transaction: Transaction) -> None:
+    succession.open_successor(transaction, b"s" * 16, transaction.delivered, "fork", held=0)
+
+
+class Following(Silent):
+    """A reporter that is asked just when another journal follows."""
+
+    def __init__(self, office: Office) -> None:
+        self._office = office
+
+    async def tell(self, *, days: bool, sparing: bool = False) -> Told:
+        if self._office.journal.marks.journal != b"s" * 16:
+            await self._office.journal.write(follow)
+        return await super().tell(days=days, sparing=sparing)
+
+
+@pytest.mark.parametrize("when", ["before", "while"])
+async def test_what_follows_another_journal_leaves_under_its_own_name(
+    office: Office, when: str
+) -> None:
+    await office.record(2)
+    if when == "before":
+        carrier = make_carrier(office, Silent())
+        await office.journal.write(follow)
+    else:
+        carrier = make_carrier(office, Following(office))
+    made = await carrier.export(None)
+    up = office.province.open(made.message)
+    identity = office.journal.identity
+    assert identity is not None
+    assert up.journal == identity.journal == b"s" * 16
+    assert up.head == office.journal.head
+    assert up.events is not None
+    assert (up.events.first, up.events.prev) == (1, identity.genesis.hash)
+    assert await exported(office) == 1
+
+
+async def exported(office: Office) -> int:
+    """How many messages are open."""
+    query = "SELECT count(*) FROM exported"
+    return await office.journal.read(lambda conn: int(conn.execute(query).fetchone()[0]))

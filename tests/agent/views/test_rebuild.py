@@ -10,13 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.journal import Journal
+from agent.journal import Journal, Transaction
 from agent.views import rebuild as rebuilding
 from agent.views.rebuild import rebuild
 from agent.views.tables import TABLES
 from records import synthetic
 from tests.agent.office import Office, opened
 from tests.agent.world import FakeClock, as_json, chained, desk_event, lease
+from wire.chain import Head
 from wire.problems import Refusal
 
 Dump = dict[str, list[tuple[Any, ...]]]
@@ -178,3 +179,47 @@ async def test_nothing_to_do_is_done_at_once(office: Office) -> None:
     before = await dump(office.journal)
     await rebuild(office.journal, office.views, lambda _: None, anew=False)
     assert await dump(office.journal) == before
+
+
+async def deliver(journal: Journal, seq: int) -> None:
+    def job(transaction: Transaction) -> None:
+        hash_ = transaction.hash_at(seq)
+        assert hash_ is not None
+        transaction.set_delivered(Head(seq, hash_), transaction.now_ms)
+
+    await journal.write(job)
+
+
+async def test_what_is_delivered_beside_a_rebuild_is_counted_once(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rebuilding, "BATCH_EVENTS", 20)
+    journal, views, identity = office.journal, office.views, office.journal.identity
+    for _ in range(60):
+        await office.receive()
+    await deliver(journal, 5)
+    await journal.write(lambda t: rebuilding.start(t.conn, views))
+    await journal.write(lambda t: rebuilding.replay(t.conn, views, identity))
+    await deliver(journal, 60)
+    await journal.write(lambda t: rebuilding.replay(t.conn, views, identity))
+    await deliver(journal, 50)
+    await rebuild(journal, views, lambda _: None, anew=False)
+    tally = await journal.read(lambda c: c.execute("SELECT count FROM day_tally").fetchall())
+    assert tally == [(50,)]
+    await assert_rebuilt_equals_grown(office)
+
+
+async def test_what_comes_before_a_whole_rebuild_is_believed_is_not_passed_over(
+    office: Office,
+) -> None:
+    journal, views, identity = office.journal, office.views, office.journal.identity
+    await office.receive()
+    await journal.write(lambda t: rebuilding.start(t.conn, views))
+    for _ in "events", "no more":
+        await journal.write(lambda t: rebuilding.replay(t.conn, views, identity))
+    progressed = desk_event("dossier.progressed", {"dossier": "2026/1/1", "state": "resolved"})
+    await journal.write(lambda t: t.append_desk(chained(t.desk_head, [progressed])))
+    await deliver(journal, 1)
+    await rebuild(journal, views, lambda _: None, anew=False)
+    assert not views.stale
+    await assert_rebuilt_equals_grown(office)
