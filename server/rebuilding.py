@@ -2,7 +2,8 @@
 
 Events are replayed in the order in which they were taken in, which is that of the feed, and what
 the province told about dossiers in between where it was folded first; so what comes out is what
-was there. While one office is rebuilt its messages wait, the others go on.
+was there. While one office is rebuilt its messages wait, the others go on. What cannot be folded is
+passed over as it was when it came: one event never keeps an office from being rebuilt.
 """
 
 from __future__ import annotations
@@ -109,5 +110,5 @@ async def _replay(
     times = [When(row.occurred_ms, row.clock) for row in rows]
     received_ms = rows[0].received_ms
     events = await ingest.stored_events(conn, place, judged, times, received_ms)
-    problems = await ctx.project(conn, place.office_id, events)
+    problems = await ingest.projected(conn, ctx.project, place, events)
     await ingest.keep_problems(conn, place, problems, received_ms)
