@@ -80,15 +80,21 @@ async def _journals(conn: AsyncConnection, office_id: bytes) -> dict[int, Place]
     Locks are taken as the exchange takes them: devices, office, journals. With the office's own
     nothing new is opened meanwhile.
     """
-    devices = select(device.c.device_id).where(device.c.office_id == office_id)
-    await conn.execute(devices.order_by(device.c.device_id).with_for_update())
+    await lock_devices(conn, office_id)
     await offices.locked(conn, office_id)
+    devices = select(device.c.device_id).where(device.c.office_id == office_id)
     found = [
         place
         for row in (await conn.execute(devices)).all()
         for place in await places.journals_of(conn, office_id, row.device_id)
     ]
     return {place.journal_no: place for place in found}
+
+
+async def lock_devices(conn: AsyncConnection, office_id: bytes) -> None:
+    """Lock the rows of all devices of an office, in their order, until the commit."""
+    devices = select(device.c.device_id).where(device.c.office_id == office_id)
+    await conn.execute(devices.order_by(device.c.device_id).with_for_update())
 
 
 async def _replay(
