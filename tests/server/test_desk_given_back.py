@@ -11,16 +11,18 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server import desk, desk_dossiers, rebuilding
+from server import desk, desk_dossiers, enrolment, leases, rebuilding
 from server.config import Config
 from server.context import ServerContext
 from server.desk_dossiers import Past, Told
 from server.projections import project
+from server.settling import accept
 from server.store import tables
 from server.stored import StoredEvent
 from tests.server.province import Device, FakeClock, new_device, open_province
+from tests.server.test_desk import said
 from tests.server.test_province_restored import assigned, dossiers
-from wire.chain import extend
+from wire.chain import Head, extend
 from wire.event import Event, body_of, encode, format_time
 from wire.plaintext import Problem
 
@@ -48,6 +50,17 @@ def assigning(at: str, code: str = CODE) -> bytes:
     """Return a desk event that assigns a dossier at this time."""
     kind, body = assigned(code)
     return encode(Event(kind=kind, at=at, actor=desk.ACTOR, body=body_of(json.loads(body))))
+
+
+def forge_lease(device: Device, lent: dict[str, object], **members: object) -> None:
+    said_so = desk.Saying("numbers.leased", body_of(lent | members))
+    forge(device, desk.write(said_so, device.now))
+
+
+async def lent_serials(ctx: ServerContext) -> list[int]:
+    async with ctx.store.read() as conn:
+        rows = await conn.execute(sa.select(tables.lease.c.serial_from))
+    return sorted(rows.scalars())
 
 
 async def told_count(ctx: ServerContext) -> int:
@@ -120,3 +133,77 @@ async def test_a_fault_of_a_projection_is_a_problem_in_a_rebuild_too(ctx: Server
     assert [problem.code for problem in (await device.sync()).problems] == ["projection-failed"]
     await rebuilding.rebuild(ctx)
     assert (await device.sync()).problems == ()
+
+
+async def test_a_device_nobody_approved_stops_no_numbers(
+    ctx: ServerContext, clock: FakeClock
+) -> None:
+    device = await new_device(ctx)
+    stranger = await new_device(ctx, seed=9, automatic=False)
+    down = await stranger.sync(cursor=Head(900, b"\x01" * 32))
+    assert down.desk_lost
+    clock.ms += 20 * DAY_MS
+    await device.sync()
+    assert len(said(device, "numbers.leased")) == 2
+
+
+async def test_a_device_nobody_approved_takes_no_numbers(
+    ctx: ServerContext, clock: FakeClock
+) -> None:
+    device = await new_device(ctx)
+    stranger = await new_device(ctx, seed=9, automatic=False)
+    (lent,) = said(device, "numbers.leased")
+    forge_lease(stranger, lent, **{"from": 5_001, "to": 5_999, "volume": 9_999})
+    down = await stranger.sync()
+    for _ in range(2):
+        assert down.desk_lost
+        down = await stranger.sync(**stranger.back(down))
+    assert await lent_serials(ctx) == [1]
+    clock.ms += 20 * DAY_MS
+    await device.sync()
+    assert len(said(device, "numbers.leased")) == 2
+    await enrolment.approve(ctx, stranger.device_id)
+    await stranger.settle()
+    assert 5_001 in await lent_serials(ctx)
+
+
+async def test_a_device_in_quarantine_is_asked_again_once_it_is_believed(
+    ctx: ServerContext,
+) -> None:
+    device = await new_device(ctx)
+    await device.sync()
+    (lent,) = said(device, "numbers.leased")
+    forge_lease(device, lent, **{"from": 5_001, "to": 5_999})
+    async with ctx.store.write() as conn:
+        mine = tables.device.c.device_id == device.device_id
+        await conn.execute(tables.device.update().where(mine).values(state="quarantined"))
+    down = await device.sync()
+    await device.sync(**device.back(down))
+    assert await lent_serials(ctx) == [1]
+    await accept(ctx, device.device_id, "looked at")
+    await device.settle()
+    assert await lent_serials(ctx) == [1, 5_001]
+
+
+async def test_a_volume_far_above_all_others_is_not_taken(ctx: ServerContext) -> None:
+    device = await new_device(ctx)
+    (lent,) = said(device, "numbers.leased")
+    for first, volume, journal in ((5_001, 9_999, b"a"), (6_001, 3, b"b")):
+        whose = {"journal": (journal * 16).hex()}
+        forge_lease(device, lent, **{"from": first, "to": first + 998, "volume": volume}, **whose)
+    await device.settle()
+    async with ctx.store.read() as conn:
+        assert await leases.volumes(conn, device.office) == {1, 3}
+    other = await new_device(ctx, seed=9)
+    await other.sync()
+    assert [one["volume"] for one in said(other, "numbers.leased")] == [4]
+
+
+async def test_after_the_last_volume_the_lowest_free_one_is_lent(ctx: ServerContext) -> None:
+    device = await new_device(ctx)
+    async with ctx.store.write() as conn:
+        row = {"office_id": device.office, "volume": 9_999, "device_id": bytes(32)}
+        await conn.execute(tables.book_volume.insert().values(**row, journal_id=bytes(16)))
+    other = await new_device(ctx, seed=9)
+    await other.sync()
+    assert [one["volume"] for one in said(other, "numbers.leased")] == [2]
