@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import msgspec
+import structlog
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -28,10 +29,13 @@ from server.projected_dossiers import Dossiers, Telling
 from server.sayings import Judged
 from server.store.positions import last_position
 from server.store.tables import desk_event, desk_journal, desk_told, device, journal
+from server.store.transient import is_transient
 from wire.chain import event_id
 from wire.event import body_of, decode, parse_time
 from wire.problems import Refusal
 from wire.texts import Text
+
+_log = structlog.get_logger("server")
 
 WORKING: Final = ("active", "pending")
 """States of a device that may still be told of people, the first before the second."""
@@ -194,18 +198,24 @@ async def told_of(conn: AsyncConnection, office_id: bytes) -> list[Past]:
     return [Past._make(row) for row in rows]
 
 
-async def fold_again(conn: AsyncConnection, office_id: bytes, past: Past) -> None:
-    """Fold again what `told_of` returned, in a rebuild.
+async def fold_again(conn: AsyncConnection, office_id: bytes, past: Past) -> bool:
+    """Fold again what was told before; return False when it cannot be, and changes nothing.
 
-    A dossier whose events are gone, their retention over, is gone with all that was told of it.
+    A dossier whose events are gone, their retention over, is gone with all that was told of it. And
+    what a device gave back may be anything: no desk event keeps others from being folded.
     """
     try:
-        await _fold(
-            conn, office_id, past.dossier_id, past.device_id, past.hash, past.event, past.at_ms
-        )
-    except Refusal as refusal:
-        if refusal.code != "dossier-unknown":
-            raise
+        async with conn.begin_nested():
+            await _fold(
+                conn, office_id, past.dossier_id, past.device_id, past.hash, past.event, past.at_ms
+            )
+    except Exception as error:  # whatever it does to the dossier, the event is kept
+        if is_transient(error):
+            raise  # the database itself: all of it is done again
+        if not (isinstance(error, Refusal) and error.code == "dossier-unknown"):
+            _log.error("desk-event-not-folded", hash=past.hash.hex(), error=type(error).__name__)
+        return False
+    return True
 
 
 async def _fold(  # noqa: PLR0917 - whose, which, by whom, what, when

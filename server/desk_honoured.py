@@ -30,6 +30,8 @@ from wire.problems import Malformed, Refusal
 RANGE_SERIALS_MAX: Final = 10 * leases.SLOT
 """A range we lend is one thousand; one much larger no province ever lent."""
 RANGE_DAYS_MAX: Final = 2 * leases.LEASE_DAYS
+VOLUMES_AHEAD_MAX: Final = 100
+"""An office opens a few volumes a year, one a journal: no copy is so old that it lacks more."""
 
 Owner = tuple[bytes, bytes]
 """Journal and device that a range is lent to."""
@@ -155,7 +157,13 @@ async def _overlapping(conn: AsyncConnection, office_id: bytes, body: Lease) -> 
 
 
 async def _take_volume(conn: AsyncConnection, device: Device, body: Lease, now_ms: int) -> None:
-    """The volume of the register belongs to the journal it was lent to."""
+    """The volume of the register belongs to the journal it was lent to.
+
+    One far above all that are known was never opened here, and would use up those between.
+    """
+    known = await leases.volumes(conn, device.office_id)
+    if body.volume > max(known, default=0) + VOLUMES_AHEAD_MAX:
+        return
     same = (book_volume.c.office_id == device.office_id) & (book_volume.c.volume == body.volume)
     row = (await conn.execute(select(book_volume).where(same))).one_or_none()
     journal_id = bytes.fromhex(body.journal)

@@ -3,7 +3,8 @@
 - The device lacks events: they follow its cursor.
 - It holds some that are not here: `desk_lost`; what it gives back is kept (`server.desk_lost`) and
   honoured. Until all is here nothing new is said to it, no numbers are lent, and its own events are
-  received but not projected.
+  received but not projected. Anybody can chain desk events, so what a device that waits for a
+  person shows in an open desk journal stops nobody's numbers and is not kept (`_is_believed`).
 - All is here, and the journal is shut: it is told of the next one, which is opened if need be.
 """
 
@@ -90,6 +91,8 @@ async def take_back(
     conn: AsyncConnection, ctx: ServerContext, device: Device, request: Request, now_ms: int
 ) -> Desk | None:
     """Keep and honour what a message gives back; return what is still missing, None: nothing."""
+    if not await _is_believed(conn, device):
+        return await desk_lost.missing(conn, ctx, device, request)
     await offices.locked(conn, device.office_id)
     await desk.of_device(conn, device.office_id, device.device_id)
     lacking = await desk_lost.missing(conn, ctx, device, request)
@@ -102,6 +105,18 @@ async def take_back(
     return await desk_lost.missing(conn, ctx, device, request)
 
 
+async def _is_believed(conn: AsyncConnection, device: Device) -> bool:
+    """Whether a device may show that something was lost: it works, or its journal is shut anyway.
+
+    Of one that is pending or in quarantine nothing was lent that would have to be kept from others
+    before a person has looked; it is asked again then.
+    """
+    if device.state == "active":
+        return True
+    own = await desk.look(conn, device.office_id, device.desk_id)
+    return own is not None and own.state != "open"
+
+
 async def _told(
     conn: AsyncConnection, device: Device, lacking: Desk, cursor: Head, now_ms: int
 ) -> None:
@@ -110,7 +125,7 @@ async def _told(
     After `restored` every journal is shut, and that some lack something is no news.
     """
     own = await desk.look(conn, device.office_id, device.desk_id)
-    if own is None or own.state != "open":
+    if own is None or own.state != "open" or device.state != "active":
         return
     await desk_lost.set_state(conn, own, "lost")
     await incidents.record(

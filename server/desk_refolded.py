@@ -2,7 +2,8 @@
 
 An assigned dossier is folded before the office's events that tell of it, what the province said of
 one after those it had heard (`heard`): the office's own events have waited for that. Each is folded
-once: what `desk_told` remembers is here already.
+once: what `desk_told` remembers is here already. What cannot be folded is kept and not remembered;
+a later version may know it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from server.named_dossiers import check_free, find
 from server.places import Place
 from server.sayings import ABOUT_DOSSIER
 from server.store.tables import desk_event, desk_told
-from server.store.transient import is_transient
 from wire import event as wire_event
 from wire.chain import event_id
 from wire.problems import Malformed, Refusal
@@ -108,14 +108,9 @@ async def _fold_one(  # noqa: PLR0917 - whose, which, where it stands, what foll
     if isinstance(body, DossierAssigned):
         await _show_twice(conn, device, body, now_ms)
     past = Past(dossier_id, 0, device.device_id, row.hash, row.event, row.at_ms)
-    try:
-        async with conn.begin_nested():
-            await desk_dossiers.fold_again(conn, device.office_id, past)
-    except Exception as error:  # the event is kept, whatever it does to the dossier
-        if is_transient(error):
-            raise
-    told = Told(each.desk_id, row.seq, dossier_id)
-    await desk_dossiers.remember(conn, device.office_id, [told])
+    if await desk_dossiers.fold_again(conn, device.office_id, past):
+        told = Told(each.desk_id, row.seq, dossier_id)
+        await desk_dossiers.remember(conn, device.office_id, [told])
     return place
 
 

@@ -25,6 +25,7 @@ from server import (
     desk,
     desk_lost,
     desk_met,
+    desk_reopened,
     devices,
     ingest,
     naming,
@@ -103,6 +104,7 @@ async def exchange(body: bytes, ctx: ServerContext, address: str = "") -> bytes:
     if sender.state != "revoked":
         request = await asyncio.to_thread(read_contents, request, sender.device_key)
     async with ctx.store.write() as conn:
+        await desk_reopened.expect_to_reopen(conn, sender, request.up)
         answer = await _answer(conn, ctx, request, sender.device_id, now_ms)
     return await asyncio.to_thread(seal, answer, sender.sealing_key, ctx.keys, request.up.codecs)
 

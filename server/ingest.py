@@ -132,16 +132,18 @@ async def project_into(  # noqa: PLR0917 - one batch and where it goes
 ) -> list[Problem]:
     """Hand a stored batch to the projections, give it its places in the feed, return problems."""
     events = await stored_events(conn, place, judged, times, now_ms)
-    problems = await _projected(conn, project, place, events) if events else []
+    problems = await projected(conn, project, place, events)
     await keep_problems(conn, place, problems, now_ms)
     await assign(conn, place.office_id, place.journal_no, judged[0].chained.seq, len(judged))
     return problems
 
 
-async def _projected(
+async def projected(
     conn: AsyncConnection, project: Projector, place: Place, events: Sequence[StoredEvent]
 ) -> list[Problem]:
     """Project a batch; a fault in a projection is a problem of its events, never of the batch."""
+    if not events:
+        return []
     try:
         async with conn.begin_nested():
             return await project(conn, place.office_id, events)

@@ -9,13 +9,15 @@ art. 26 lets only the province issue them. Leases renew by themselves, well befo
 from __future__ import annotations
 
 from datetime import date, timedelta
+from itertools import count
 
 from msgspec import Struct
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records.codes import parse_code
 from records.leases import Lease
+from records.limits import VOLUME_MAX
 from server.places import Place
 from server.store.projection_tables import dossier
 from server.store.tables import book_volume, desk_told, journal, lease
@@ -165,8 +167,7 @@ async def _volume(conn: AsyncConnection, place: Place) -> int:
     held = own.scalar()
     if held is not None:
         return int(held)
-    highest = await conn.execute(select(func.max(book_volume.c.volume)).where(of_office))
-    volume = int(highest.scalar() or 0) + 1
+    volume = _next_volume(await volumes(conn, place.office_id))
     await conn.execute(
         book_volume.insert().values(
             office_id=place.office_id,
@@ -176,3 +177,22 @@ async def _volume(conn: AsyncConnection, place: Place) -> int:
         )
     )
     return volume
+
+
+async def volumes(conn: AsyncConnection, office_id: bytes) -> set[int]:
+    """Return the volumes that belong to a journal of the office."""
+    rows = await conn.execute(
+        select(book_volume.c.volume).where(book_volume.c.office_id == office_id)
+    )
+    return set(rows.scalars())
+
+
+def _next_volume(taken: set[int]) -> int:
+    """Return the volume after the highest, and the lowest free one when there is none after it.
+
+    A gap may be a volume that a restored province has forgotten, so gaps come last.
+    """
+    highest = max(taken, default=0)
+    if highest < VOLUME_MAX:
+        return highest + 1
+    return next(volume for volume in count(1) if volume not in taken)

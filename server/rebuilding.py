@@ -2,7 +2,8 @@
 
 Events are replayed in the order in which they were taken in, which is that of the feed, and what
 the province told about dossiers in between where it was folded first; so what comes out is what
-was there. While one office is rebuilt its messages wait, the others go on.
+was there. While one office is rebuilt its messages wait, the others go on. What cannot be folded is
+passed over as it was when it came: one event never keeps an office from being rebuilt.
 """
 
 from __future__ import annotations
@@ -79,15 +80,21 @@ async def _journals(conn: AsyncConnection, office_id: bytes) -> dict[int, Place]
     Locks are taken as the exchange takes them: devices, office, journals. With the office's own
     nothing new is opened meanwhile.
     """
-    devices = select(device.c.device_id).where(device.c.office_id == office_id)
-    await conn.execute(devices.order_by(device.c.device_id).with_for_update())
+    await lock_devices(conn, office_id)
     await offices.locked(conn, office_id)
+    devices = select(device.c.device_id).where(device.c.office_id == office_id)
     found = [
         place
         for row in (await conn.execute(devices)).all()
         for place in await places.journals_of(conn, office_id, row.device_id)
     ]
     return {place.journal_no: place for place in found}
+
+
+async def lock_devices(conn: AsyncConnection, office_id: bytes) -> None:
+    """Lock the rows of all devices of an office, in their order, until the commit."""
+    devices = select(device.c.device_id).where(device.c.office_id == office_id)
+    await conn.execute(devices.order_by(device.c.device_id).with_for_update())
 
 
 async def _replay(
@@ -109,5 +116,5 @@ async def _replay(
     times = [When(row.occurred_ms, row.clock) for row in rows]
     received_ms = rows[0].received_ms
     events = await ingest.stored_events(conn, place, judged, times, received_ms)
-    problems = await ctx.project(conn, place.office_id, events)
+    problems = await ingest.projected(conn, ctx.project, place, events)
     await ingest.keep_problems(conn, place, problems, received_ms)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
 from records.dossier import Dossier
 from server import rebuilding
@@ -306,17 +307,29 @@ async def test_a_rebuild_passes_over_what_was_told_of_a_dossier_whose_events_are
     assert await dossiers(ctx) == {}
 
 
-async def test_a_fold_that_fails_for_another_reason_stops_the_rebuild(
+async def test_a_fold_that_fails_for_another_reason_is_logged_and_stops_no_rebuild(
     ctx: ServerContext, device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await tell(device, "dossier.assigned", **ASSIGNED)
+    before = await dossiers(ctx)
 
     def faulty(*_args: object) -> None:
         raise Refusal("field-invalid")
 
-    monkeypatch.setattr("server.projected_dossiers.evolve", faulty)
-    with pytest.raises(Refusal, match="field-invalid"):
+    with monkeypatch.context() as fault, capture_logs() as logged:
+        fault.setattr("server.projected_dossiers.evolve", faulty)
         await rebuilding.rebuild(ctx)
+    assert await dossiers(ctx) == {}
+    assert logged == [
+        {
+            "event": "desk-event-not-folded",
+            "log_level": "error",
+            "hash": device.desk_head.hash.hex(),
+            "error": "Refusal",
+        }
+    ]
+    await rebuilding.rebuild(ctx)
+    assert await dossiers(ctx) == before
 
 
 async def test_a_range_that_holds_a_granted_serial_is_lent_to_nobody(
