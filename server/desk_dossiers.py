@@ -27,6 +27,7 @@ from server.desk import Desk, Saying
 from server.named_dossiers import Kept, canonical, check_free, find, refused_at
 from server.projected_dossiers import Dossiers, Telling
 from server.sayings import Judged
+from server.store.again import failed_on_disk
 from server.store.positions import last_position
 from server.store.tables import desk_event, desk_journal, desk_told, device, journal
 from server.store.transient import is_transient
@@ -210,7 +211,7 @@ async def fold_again(conn: AsyncConnection, office_id: bytes, past: Past) -> boo
                 conn, office_id, past.dossier_id, past.device_id, past.hash, past.event, past.at_ms
             )
     except Exception as error:  # whatever it does to the dossier, the event is kept
-        if is_transient(error):
+        if is_transient(error) or failed_on_disk(error):
             raise  # the database itself: all of it is done again
         if not (isinstance(error, Refusal) and error.code == "dossier-unknown"):
             _log.error("desk-event-not-folded", hash=past.hash.hex(), error=type(error).__name__)
