@@ -19,7 +19,7 @@ from agent.journal.backup import KEYS_SINCE, RUNNING_BOOT, set_aside
 from agent.journal.database import Connection, DatabaseError
 from agent.journal.identity import Identity
 from agent.journal.marks import adopt
-from agent.journal.transaction import SALVAGED, SALVAGED_UNTIL, set_meta
+from agent.journal.transaction import SALVAGED, SALVAGED_HELD, SALVAGED_UNTIL, get_meta, set_meta
 from agent.journal.verify import verify
 from wire import chain
 from wire import event as wire_event
@@ -197,9 +197,7 @@ def _fill(  # noqa: PLR0917 - one file and what goes into it
         _copy_delivered(connection, damaged, number, own)
         if not _copy_rest(connection, damaged, {row.pos for row in (*own, *desk)}):
             set_meta(connection, KEYS_SINCE, format_time(now_ms))
-        for row in rest:
-            set_meta(connection, f"{SALVAGED}{row.seq}", row.hash + (row.body or b""))
-        set_meta(connection, SALVAGED_UNTIL, until)
+        _keep_waiting(connection, damaged, number, rest, until)
         connection.execute("COMMIT")
         report = verify(connection)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -208,6 +206,18 @@ def _fill(  # noqa: PLR0917 - one file and what goes into it
     if not report.ok:
         raise Refusal("journal-damaged", report.damages[0].what)
     return kept, len(rest), _holes(kept, {row.seq for row in rest}, until)
+
+
+def _keep_waiting(
+    connection: Connection, damaged: _Damaged, number: int, rest: Sequence[Row], until: int
+) -> None:
+    """Keep what waits and what was heard; what waited since a former salvage is there already."""
+    for row in rest:
+        set_meta(connection, f"{SALVAGED}{row.seq}", row.hash + (row.body or b""))
+    heard = damaged.read("SELECT max(seq) FROM delivered WHERE journal = ?", number)
+    held = (heard or [(None,)])[0][0] or 0
+    for key, value in ((SALVAGED_UNTIL, until), (SALVAGED_HELD, held)):
+        set_meta(connection, key, max(value, get_meta(connection, key) or 0))
 
 
 def _enter(connection: Connection, side: str, events: Sequence[Row]) -> None:
@@ -235,7 +245,7 @@ def _enter(connection: Connection, side: str, events: Sequence[Row]) -> None:
 
 def _copy_meta(connection: Connection, damaged: _Damaged) -> None:
     for name, value in damaged.read("SELECT key, value FROM meta") or ():
-        if name != RUNNING_BOOT and not name.startswith(SALVAGED):
+        if name != RUNNING_BOOT:
             set_meta(connection, name, value)
 
 

@@ -17,7 +17,14 @@ import msgspec
 from agent.journal import entered_again
 from agent.journal.database import Connection
 from agent.journal.entered_again import Names
-from agent.journal.transaction import INSERT_EVENT, Appended, Transaction, get_meta
+from agent.journal.transaction import (
+    INSERT_EVENT,
+    SALVAGED_HELD,
+    SALVAGED_UNTIL,
+    Appended,
+    Transaction,
+    get_meta,
+)
 from wire import chain
 from wire.block import ChainedEvent
 from wire.chain import Head
@@ -58,6 +65,21 @@ def may_open(transaction: Transaction) -> bool:
         "SELECT 1 FROM journal WHERE side = 'office' AND state = 'closed'"
     ).fetchone()
     return followed is None or transaction.get_meta(RELEASED) == marks.journal
+
+
+def place_unanswered(transaction: Transaction) -> tuple[Head, int]:
+    """Return where a successor goes on from while the province is silent, and what it holds.
+
+    A receipt beyond the head says that the province has all that is here and its branch up to
+    there. After a salvage it may never have said so: the wait is for what the damaged file had.
+    Then only what is delivered is common, and no branch is known of.
+    """
+    held = transaction.marks.promised
+    if transaction.get_meta(SALVAGED_UNTIL) is not None:
+        held = transaction.get_meta(SALVAGED_HELD) or 0
+    if held > transaction.head.seq:
+        return transaction.head, held
+    return transaction.delivered, transaction.delivered.seq
 
 
 def open_successor(

@@ -30,6 +30,8 @@ SALVAGED = "salvaged."
 """In `meta`, with the number of an own event: its hash ‖ bytes, until what is before it is back."""
 SALVAGED_UNTIL = "salvaged.until"
 """In `meta`: the last own event that a damaged file had, after a salvage."""
+SALVAGED_HELD = "salvaged.held"
+"""In `meta`: up to where the province said that it holds own events, heard before or after."""
 DELIVERED_ROWS = 1000
 """Events read at a time while the delivered mark moves: flat memory however far it goes."""
 
@@ -171,6 +173,8 @@ class Transaction:
         """Let nothing new follow before own events up to `seq` are here; 0: wait no longer."""
         if not seq and self.marks.promised:
             self._end_of_salvage()
+        if seq and self.get_meta(SALVAGED_UNTIL) is not None:
+            self.set_meta(SALVAGED_HELD, seq)
         self.marks = msgspec.structs.replace(self.marks, promised=seq)
 
     def _end_of_salvage(self) -> None:
@@ -178,7 +182,7 @@ class Transaction:
         until = get_meta(self.conn, SALVAGED_UNTIL)
         if until is None:
             return
-        self.conn.execute("DELETE FROM meta WHERE key = ?", (SALVAGED_UNTIL,))
+        self.conn.execute("DELETE FROM meta WHERE key IN (?, ?)", (SALVAGED_UNTIL, SALVAGED_HELD))
         if until > self.head.seq:
             lost = f"{self.identity.journal.hex() if self.identity else ''} {self.head.seq + 1}"
             self.note_problem("desk", 0, "events-lost", f"{lost}..{until}")

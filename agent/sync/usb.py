@@ -17,6 +17,7 @@ from typing import Literal
 from agent.clock import Clock
 from agent.journal import Journal, Transaction
 from agent.journal.database import Connection
+from agent.journal.transaction import SALVAGED_UNTIL
 from agent.keys import JOURNAL_ID_BYTES, Enrolment
 from agent.sync import faults, own_box, receipts, store
 from agent.sync.answer import Answer, examine, open_down
@@ -174,7 +175,8 @@ def _take(transaction: Transaction, answer: Answer, successor: bytes, box: bytes
             successor=successor,
             box=box,
         )
-        transaction.expect_back(0)  # own events that come by stick are no matter of a minute
+        if transaction.get_meta(SALVAGED_UNTIL) is None:
+            transaction.expect_back(0)  # own events that come by stick are no matter of a minute
     else:
         receipts.apply_late(transaction, answer)
     conn.execute("DELETE FROM exported WHERE request = ?", (request,))

@@ -151,6 +151,19 @@ async def test_what_no_side_has_is_named_for_good_and_work_goes_on(file: Path) -
     await journal.close()
 
 
+async def test_what_waits_goes_on_waiting_through_a_second_salvage(file: Path) -> None:
+    events = await written(file, delivered=30)
+    damage(file, "DELETE FROM event WHERE seq BETWEEN 11 AND 20")
+    save(file)
+    damage(file, "DELETE FROM event WHERE seq = 5")
+    assert save(file).kept == 4
+    journal = await opened(file)
+    assert journal.marks.promised == EVENTS
+    assert await give(journal, events[4:20]) == 16
+    assert journal.head == Head(EVENTS, events[-1].hash)
+    await journal.close()
+
+
 async def test_events_beyond_a_hole_that_do_not_lead_on_are_not_joined(file: Path) -> None:
     events = await written(file)
     damage(
