@@ -355,6 +355,7 @@ def _wait_no_longer(transaction: Transaction, successor: bytes) -> None:
     if not transaction.marks.is_recovering:
         return
     after, held = succession.place_unanswered(transaction)
+    transaction.end_salvage(held)
     transaction.expect_back(0)
     if succession.may_open(transaction):
         succession.open_successor(transaction, successor, after, "restored", held=held)

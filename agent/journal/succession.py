@@ -14,13 +14,11 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from agent.journal import entered_again
+from agent.journal import entered_again, salvaged
 from agent.journal.database import Connection
 from agent.journal.entered_again import Names
 from agent.journal.transaction import (
     INSERT_EVENT,
-    SALVAGED_HELD,
-    SALVAGED_UNTIL,
     Appended,
     Transaction,
     get_meta,
@@ -75,8 +73,8 @@ def place_unanswered(transaction: Transaction) -> tuple[Head, int]:
     Then only what is delivered is common, and no branch is known of.
     """
     held = transaction.marks.promised
-    if transaction.get_meta(SALVAGED_UNTIL) is not None:
-        held = transaction.get_meta(SALVAGED_HELD) or 0
+    if transaction.get_meta(salvaged.UNTIL) is not None:
+        held = transaction.get_meta(salvaged.HELD) or 0
     if held > transaction.head.seq:
         return transaction.head, held
     return transaction.delivered, transaction.delivered.seq

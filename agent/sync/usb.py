@@ -15,9 +15,8 @@ from functools import partial
 from typing import Literal
 
 from agent.clock import Clock
-from agent.journal import Journal, Transaction
+from agent.journal import Journal, Transaction, salvaged
 from agent.journal.database import Connection
-from agent.journal.transaction import SALVAGED_UNTIL
 from agent.keys import JOURNAL_ID_BYTES, Enrolment
 from agent.sync import faults, own_box, receipts, store
 from agent.sync.answer import Answer, examine, open_down
@@ -175,7 +174,7 @@ def _take(transaction: Transaction, answer: Answer, successor: bytes, box: bytes
             successor=successor,
             box=box,
         )
-        if transaction.get_meta(SALVAGED_UNTIL) is None:
+        if transaction.get_meta(salvaged.UNTIL) is None:
             transaction.expect_back(0)  # own events that come by stick are no matter of a minute
     else:
         receipts.apply_late(transaction, answer)

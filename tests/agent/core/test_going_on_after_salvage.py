@@ -64,13 +64,19 @@ async def branch_until(journal: Journal) -> int | None:
     return None if row is None else int(row[0])
 
 
+async def lost(journal: Journal) -> list[str]:
+    query = "SELECT detail FROM problem WHERE code = 'events-lost'"
+    return [row[0] for row in await journal.read(lambda conn: conn.execute(query).fetchall())]
+
+
 async def test_what_no_receipt_covers_is_entered_anew_and_sent(tmp_path: Path) -> None:
     async with salvaged(tmp_path / "journal.db", delivered=3) as office:
         await office.check_in()
         assert await closed_at(office.journal) == 3
-        assert await entered_again(office.journal) == [4, 5]
-        assert office.journal.backlog_events == 4, "the opening, two anew and the visitor"
+        assert await entered_again(office.journal) == [4, 5, 6, 7, 8, 9], "the last four had waited"
+        assert office.journal.backlog_events == 8, "the opening, six anew and the visitor"
         assert await branch_until(office.journal) is None, "nobody said that there is one"
+        assert await lost(office.journal) == [f"{IDENTITY.journal.hex()} {HOLE}..{HOLE}"]
 
 
 async def test_an_answer_that_told_of_more_makes_the_whole_file_common(tmp_path: Path) -> None:
@@ -78,7 +84,8 @@ async def test_an_answer_that_told_of_more_makes_the_whole_file_common(tmp_path:
         await office.journal.write(lambda transaction: transaction.expect_back(8))
         await office.check_in()
         assert await closed_at(office.journal) == HOLE - 1
-        assert await entered_again(office.journal) == []
+        assert await entered_again(office.journal) == [6, 7], "nine and ten had waited"
+        assert await lost(office.journal) == []
         assert await branch_until(office.journal) == 8
 
 
