@@ -355,10 +355,13 @@ def _wait_no_longer(transaction: Transaction, successor: bytes) -> None:
     if not transaction.marks.is_recovering:
         return
     after, held = succession.place_unanswered(transaction)
+    kept = transaction.head.seq
     transaction.end_salvage(held)
     transaction.expect_back(0)
     if succession.may_open(transaction):
-        succession.open_successor(transaction, successor, after, "restored", held=held)
+        succession.open_successor(
+            transaction, successor, after, "restored", held=held, fresh_after=kept
+        )
 
 
 def _is_recovering(outcome: Result | Exception) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,12 @@ import pytest
 from agent import service
 from agent.journal import Journal, Transaction, database, succession
 from agent.journal.salvage import salvage
+from agent.journal.salvaged import SALVAGED
 from agent.views.rebuild import rebuild
+from agent.views.stored import pos_of_id
 from tests.agent.office import Office, opened
 from tests.agent.world import IDENTITY, KEY, START_MS, FakeClock, note
+from wire import chain
 from wire.chain import Head
 
 EVENTS, HOLE = 10, 6
@@ -21,10 +25,11 @@ EVENTS, HOLE = 10, 6
 
 @asynccontextmanager
 async def salvaged(file: Path, *, delivered: int) -> AsyncIterator[Office]:
-    """An office of ten events that lost the sixth, its province out of reach."""
+    """An office of ten events, the last a visitor's, that lost the sixth; no province answers."""
     async with opened(file, FakeClock()) as office:
         await office.receive()
-        await office.journal.write_many([lambda t: t.append(note())] * (EVENTS - 1))
+        await office.journal.write_many([lambda t: t.append(note())] * (EVENTS - 2))
+        await office.check_in()
 
         def deliver(transaction: Transaction) -> None:
             place = Head(delivered, transaction.hash_at(delivered) or b"")
@@ -74,9 +79,18 @@ async def test_what_no_receipt_covers_is_entered_anew_and_sent(tmp_path: Path) -
         await office.check_in()
         assert await closed_at(office.journal) == 3
         assert await entered_again(office.journal) == [4, 5, 6, 7, 8, 9], "the last four had waited"
-        assert office.journal.backlog_events == 8, "the opening, six anew and the visitor"
+        assert office.journal.backlog_events == 7, "the opening and six anew: the visitor is one"
         assert await branch_until(office.journal) is None, "nobody said that there is one"
         assert await lost(office.journal) == [f"{IDENTITY.journal.hex()} {HOLE}..{HOLE}"]
+
+
+async def test_what_had_waited_is_found_by_its_former_name(tmp_path: Path) -> None:
+    async with salvaged(tmp_path / "journal.db", delivered=3) as office:
+        query = f"SELECT value FROM meta WHERE key = '{SALVAGED}{EVENTS}'"
+        (kept,) = await office.journal.read(lambda conn: conn.execute(query).fetchone())
+        former = chain.event_id(kept[:32])
+        await office.do(type="visit.check_out", visit=str(former))
+        assert await office.journal.read(partial(pos_of_id, id_=former)) is not None
 
 
 async def test_an_answer_that_told_of_more_makes_the_whole_file_common(tmp_path: Path) -> None:

@@ -169,7 +169,7 @@ async def test_events_entered_anew_name_what_they_named(file: Path) -> None:
     journal = await opened(file)
     at_60 = str(chain.event_id(journal.head.hash))
     spoken = [speaking_of(5), speaking_of(61, 60), speaking_of(at_60)]
-    await journal.write_many([lambda t, e=e: t.append(e) for e in spoken])
+    await journal.write_many([partial(Transaction.append, event=event) for event in spoken])
     await journal.close()
     damage(file, "DELETE FROM event WHERE seq = 58")
     save(file)
@@ -184,7 +184,7 @@ async def test_what_names_a_lost_event_is_lost_with_it_and_what_names_that_one(f
     await written(file)
     journal = await opened(file)
     spoken = [speaking_of(58), speaking_of(61), speaking_of(5, 58), speaking_of(60)]
-    await journal.write_many([lambda t, e=e: t.append(e) for e in spoken])
+    await journal.write_many([partial(Transaction.append, event=event) for event in spoken])
     await journal.close()
     damage(file, "DELETE FROM event WHERE seq = 58")
     save(file)
