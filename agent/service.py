@@ -352,13 +352,16 @@ def _prune(transaction: Transaction, after: int) -> tuple[int | None, int]:
 
 
 def _wait_no_longer(transaction: Transaction, successor: bytes) -> None:
-    promised = transaction.marks.promised
     if not transaction.marks.is_recovering:
         return
+    after, held = succession.place_unanswered(transaction)
+    kept = transaction.head.seq
+    transaction.end_salvage(held)
     transaction.expect_back(0)
     if succession.may_open(transaction):
-        here = transaction.head
-        succession.open_successor(transaction, successor, here, "restored", held=promised)
+        succession.open_successor(
+            transaction, successor, after, "restored", held=held, fresh_after=kept
+        )
 
 
 def _is_recovering(outcome: Result | Exception) -> bool:

@@ -219,8 +219,7 @@ class Journal:
         Raises Refusal `journal-damaged` when the file holds other journals already.
         """
         self._enrolled = identity
-        await self.write(lambda transaction: adopt(transaction.conn, identity))
-        self._set_marks(await self._writer.run(read_marks))
+        await self.write(partial(_enrol, identity))
 
     async def wait_broken(self) -> None:
         """Return as soon as the journal is broken."""
@@ -241,7 +240,7 @@ class Journal:
             marks = await self._look_again()
         except (database.DatabaseError, OSError) as error:
             raise database.refusal_of(error) from error
-        self._set_marks(marks)
+        self._set_marks(marks.waiting_as(self._marks))
         self.broken = None
         self._broke.clear()
 
@@ -347,7 +346,7 @@ class Journal:
 
     def _failed(self, batch: list[_Entry], failed: CommitFailed) -> None:
         if failed.marks is not None:
-            self._set_marks(failed.marks)
+            self._set_marks(failed.marks.waiting_as(self._marks))
         for entry in batch:
             if not entry.waiter.done():
                 entry.waiter.set_exception(failed.refusal)
@@ -368,6 +367,12 @@ class Journal:
             self._marks = marks
             self._changed.set()
             self._changed = asyncio.Event()
+
+
+def _enrol(identity: Identity, transaction: Transaction) -> None:
+    adopt(transaction.conn, identity)
+    if not transaction.marks.office:  # who writes next must begin from the journals entered here
+        transaction.marks = read_marks(transaction.conn)
 
 
 def _prepare(identity: Identity | None, projector: Projector, connection: Connection) -> Marks:

@@ -2,9 +2,10 @@
 
 from agent.journal.database import Connection
 from agent.journal.identity import Identity
+from agent.journal.salvaged import UNTIL
 from agent.journal.schema import Side
 from agent.journal.state import Marks
-from agent.journal.transaction import SALVAGED_UNTIL, get_meta
+from agent.journal.transaction import get_meta
 from wire.chain import Head
 from wire.problems import Refusal
 
@@ -45,7 +46,7 @@ def read_marks(conn: Connection) -> Marks:
         journal=office[5],
         desk_id=desk[5],
         desk_writer=desk[4],
-        promised=get_meta(conn, SALVAGED_UNTIL) or 0,
+        promised=get_meta(conn, UNTIL) or 0,
     )
 
 

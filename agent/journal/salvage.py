@@ -3,8 +3,9 @@
 Each row is read by itself, so that a page whose MAC is wrong costs the rows in it and no others.
 What leads on from the beginning of each chain becomes the new journal. Own events beyond the first
 hole are kept in `meta` under `salvaged.<seq>` as hash ‖ bytes: once the province has given back
-what is missing (`Transaction.append_given_back`), they are appended again where they stood. Desk
-events beyond a hole come again by themselves. The damaged file stays beside the new one.
+what is missing (`Transaction.append_given_back`), they are appended again where they stood, and
+entered anew if nobody has it (`agent.journal.salvaged`). Desk events beyond a hole come
+again by themselves. The damaged file stays beside the new one.
 """
 
 import contextlib
@@ -19,7 +20,8 @@ from agent.journal.backup import KEYS_SINCE, RUNNING_BOOT, set_aside
 from agent.journal.database import Connection, DatabaseError
 from agent.journal.identity import Identity
 from agent.journal.marks import adopt
-from agent.journal.transaction import SALVAGED, SALVAGED_UNTIL, set_meta
+from agent.journal.salvaged import HELD, SALVAGED, UNTIL, holes
+from agent.journal.transaction import get_meta, set_meta
 from agent.journal.verify import verify
 from wire import chain
 from wire import event as wire_event
@@ -197,9 +199,7 @@ def _fill(  # noqa: PLR0917 - one file and what goes into it
         _copy_delivered(connection, damaged, number, own)
         if not _copy_rest(connection, damaged, {row.pos for row in (*own, *desk)}):
             set_meta(connection, KEYS_SINCE, format_time(now_ms))
-        for row in rest:
-            set_meta(connection, f"{SALVAGED}{row.seq}", row.hash + (row.body or b""))
-        set_meta(connection, SALVAGED_UNTIL, until)
+        _keep_waiting(connection, damaged, number, rest, until)
         connection.execute("COMMIT")
         report = verify(connection)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -207,7 +207,19 @@ def _fill(  # noqa: PLR0917 - one file and what goes into it
         connection.close()
     if not report.ok:
         raise Refusal("journal-damaged", report.damages[0].what)
-    return kept, len(rest), _holes(kept, {row.seq for row in rest}, until)
+    return kept, len(rest), holes(kept, {row.seq for row in rest}, until)
+
+
+def _keep_waiting(
+    connection: Connection, damaged: _Damaged, number: int, rest: Sequence[Row], until: int
+) -> None:
+    """Keep what waits and what was heard; what waited since a former salvage is there already."""
+    for row in rest:
+        set_meta(connection, f"{SALVAGED}{row.seq}", row.hash + (row.body or b""))
+    heard = damaged.read("SELECT max(seq) FROM delivered WHERE journal = ?", number)
+    held = (heard or [(None,)])[0][0] or 0
+    for key, value in ((UNTIL, until), (HELD, held)):
+        set_meta(connection, key, max(value, get_meta(connection, key) or 0))
 
 
 def _enter(connection: Connection, side: str, events: Sequence[Row]) -> None:
@@ -235,7 +247,7 @@ def _enter(connection: Connection, side: str, events: Sequence[Row]) -> None:
 
 def _copy_meta(connection: Connection, damaged: _Damaged) -> None:
     for name, value in damaged.read("SELECT key, value FROM meta") or ():
-        if name != RUNNING_BOOT and not name.startswith(SALVAGED):
+        if name != RUNNING_BOOT:
             set_meta(connection, name, value)
 
 
@@ -267,15 +279,3 @@ def _copy_rest(connection: Connection, damaged: _Damaged, places: set[int]) -> b
         if row[3] == 0 or row[3] in places:
             connection.execute("INSERT INTO answered VALUES (?, ?, ?, ?, ?)", row)
     return answers is not None and all(row[3] == 0 or row[3] in places for row in answers)
-
-
-def _holes(kept: int, rest: set[int], until: int) -> tuple[tuple[int, int], ...]:
-    holes: list[tuple[int, int]] = []
-    for seq in range(kept + 1, until + 1):
-        if seq in rest:
-            continue
-        if holes and holes[-1][1] == seq - 1:
-            holes[-1] = holes[-1][0], seq
-        else:
-            holes.append((seq, seq))
-    return tuple(holes)

@@ -15,7 +15,8 @@ class Marks(msgspec.Struct, frozen=True):
     is the latest `at` that any event of the office journal bears, "" for none: clocks fall back.
     `promised` is the number up to which the province holds own events that are not here: this file
     was restored, and nothing new may follow before they are back (docs/protocol.md section 5).
-    It is not written down: a restart finds it out again. `desk_id` and `desk_writer` name the desk
+    It is not written down: a restart finds it out again, `waiting_as` keeps it over a look at the
+    file. `desk_id` and `desk_writer` name the desk
     journal that is open now: after a restore of the province another one follows.
     """
 
@@ -39,6 +40,15 @@ class Marks(msgspec.Struct, frozen=True):
     def is_recovering(self) -> bool:
         """Whether own events are still on their way back."""
         return self.promised > self.head.seq
+
+    def waiting_as(self, former: "Marks") -> "Marks":
+        """Return these, read from the file, waiting for own events as `former` did.
+
+        In another journal than that of `former` nothing of it is promised.
+        """
+        if self.journal != former.journal:
+            return self
+        return msgspec.structs.replace(self, promised=former.promised)
 
 
 def now_in(enrolled: Identity | None, marks: Marks) -> Identity | None:

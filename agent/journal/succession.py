@@ -11,14 +11,21 @@ the journal: a person decided so.
 
 from collections.abc import Iterator, Sequence
 from typing import Final, Literal, NamedTuple
+from uuid import UUID
 
 import msgspec
 
-from agent.journal import entered_again
+from agent.journal import entered_again, salvaged
 from agent.journal.database import Connection
 from agent.journal.entered_again import Names
-from agent.journal.transaction import INSERT_EVENT, Appended, Transaction, get_meta
+from agent.journal.transaction import (
+    INSERT_EVENT,
+    Appended,
+    Transaction,
+    get_meta,
+)
 from wire import chain
+from wire import event as wire_event
 from wire.block import ChainedEvent
 from wire.chain import Head
 from wire.event import Event, body_of, format_time
@@ -60,13 +67,36 @@ def may_open(transaction: Transaction) -> bool:
     return followed is None or transaction.get_meta(RELEASED) == marks.journal
 
 
+def place_unanswered(transaction: Transaction) -> tuple[Head, int]:
+    """Return where a successor goes on from while the province is silent, and what it holds.
+
+    A receipt beyond the head says that the province has all that is here and its branch up to
+    there. After a salvage it may never have said so: the wait is for what the damaged file had.
+    Then only what is delivered is common, and no branch is known of.
+    """
+    held = transaction.marks.promised
+    if transaction.get_meta(salvaged.UNTIL) is not None:
+        held = transaction.get_meta(salvaged.HELD) or 0
+    if held > transaction.head.seq:
+        return transaction.head, held
+    return transaction.delivered, transaction.delivered.seq
+
+
 def open_successor(
-    transaction: Transaction, journal: bytes, after: Head, why: Why, *, held: int
+    transaction: Transaction,
+    journal: bytes,
+    after: Head,
+    why: Why,
+    *,
+    held: int,
+    fresh_after: int | None = None,
 ) -> int:
     """Close the office journal at `after` and go on in `journal`, 16 fresh random bytes.
 
     `after` is a place of the own chain that the province has too; `held` is up to where it holds
-    its branch. Returns how many events were entered anew. Raises Refusal `not-enrolled`.
+    its branch. Events behind `fresh_after` were entered anew a moment ago and nobody was told of
+    them: they go on being called what they were before. Returns how many events were entered anew.
+    Raises Refusal `not-enrolled`.
     """
     identity, former = transaction.identity, transaction.marks
     if identity is None:
@@ -79,7 +109,8 @@ def open_successor(
     body = body_of({"after": place, "why": why})
     transaction.append(Event(kind=KIND, at=at, actor=ACTOR, body=body))
     transaction.note_problem("office", 1, SUCCEEDED, str(after.seq))
-    count = _enter_again(transaction, former.office, after.seq, old)
+    fresh = former.head.seq if fresh_after is None else fresh_after
+    count = _enter_again(transaction, former.office, after.seq, old, fresh)
     _keep_latest(transaction, former.latest_at)
     if held > after.seq:
         transaction.set_meta(WANTED_NO, former.office)
@@ -189,14 +220,16 @@ def _begin(transaction: Transaction, genesis: Head, journal: bytes) -> None:
     _mark_delivered(transaction, number, genesis)
 
 
-def _enter_again(transaction: Transaction, former: int, common: int, old: Sequence[_Old]) -> int:
+def _enter_again(
+    transaction: Transaction, former: int, common: int, old: Sequence[_Old], fresh: int
+) -> int:
     """Move each old event aside and its position to the event that enters it anew."""
     conn, count = transaction.conn, 0
     names = Names({}, {}, _hashes(conn, former, common, old))
     for event in old:
         row = (former, event.seq, event.hash, event.body, event.digest)
         conn.execute("INSERT INTO aside VALUES (?, ?, ?, ?, ?)", row)
-        head = _moved(transaction, event, names)
+        head = _moved(transaction, event, names, fresh=event.seq > fresh)
         if head is None:
             _leave(transaction, event)
             continue
@@ -208,12 +241,14 @@ def _enter_again(transaction: Transaction, former: int, common: int, old: Sequen
     return count
 
 
-def _moved(transaction: Transaction, event: _Old, names: Names) -> Head | None:
+def _moved(transaction: Transaction, event: _Old, names: Names, *, fresh: bool) -> Head | None:
     """Enter one event anew; None when it cannot be."""
     if event.body is None:
         return None
     try:
-        data = entered_again.enter_again(event.body, chain.event_id(event.hash), names)
+        again = wire_event.decode(event.body).again if fresh else None
+        former = chain.event_id(event.hash) if again is None else UUID(again)
+        data = entered_again.enter_again(event.body, former, names)
     except Malformed:
         return None
     marks = transaction.marks

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from agent.journal import answering
+from agent.journal import answering, salvaged
 from agent.journal.database import Connection
 from agent.journal.identity import Identity
 from agent.journal.projector import DeliveredRow, Entry, Projector
@@ -26,10 +26,6 @@ from wire.event import Event
 from wire.problems import Malformed, Refusal
 
 INSERT_EVENT = "INSERT INTO event(pos, journal, seq, hash, body) VALUES (?, ?, ?, ?, ?)"
-SALVAGED = "salvaged."
-"""In `meta`, with the number of an own event: its hash ‖ bytes, until what is before it is back."""
-SALVAGED_UNTIL = "salvaged.until"
-"""In `meta`: the last own event that a damaged file had, after a salvage."""
 DELIVERED_ROWS = 1000
 """Events read at a time while the delivered mark moves: flat memory however far it goes."""
 
@@ -153,35 +149,37 @@ class Transaction:
                 self.append_bytes(item.event, _readable(item.event))
         if news:
             self.conn.executemany(
-                "DELETE FROM meta WHERE key = ?", [(f"{SALVAGED}{item.seq}",) for item in news]
+                "DELETE FROM meta WHERE key = ?",
+                [(f"{salvaged.SALVAGED}{item.seq}",) for item in news],
             )
             self._append_salvaged()
         return len(news)
 
     def _append_salvaged(self) -> None:
         """Append again what was saved from a damaged file and now leads on from the head."""
-        while (kept := get_meta(self.conn, f"{SALVAGED}{self.head.seq + 1}")) is not None:
+        while (kept := get_meta(self.conn, f"{salvaged.SALVAGED}{self.head.seq + 1}")) is not None:
             data = kept[32:]
             if chain.link(self.head.hash, chain.event_digest(data)) != kept[:32]:
                 return
             self.append_bytes(data, _readable(data))
-            self.conn.execute("DELETE FROM meta WHERE key = ?", (f"{SALVAGED}{self.head.seq}",))
+            self.conn.execute(
+                "DELETE FROM meta WHERE key = ?", (f"{salvaged.SALVAGED}{self.head.seq}",)
+            )
 
     def expect_back(self, seq: int) -> None:
         """Let nothing new follow before own events up to `seq` are here; 0: wait no longer."""
         if not seq and self.marks.promised:
-            self._end_of_salvage()
+            self.end_salvage(self.head.seq)
+        if seq and self.get_meta(salvaged.UNTIL) is not None:
+            self.set_meta(salvaged.HELD, seq)
         self.marks = msgspec.structs.replace(self.marks, promised=seq)
 
-    def _end_of_salvage(self) -> None:
-        """What a damaged file had and neither side can give back is lost: name it for good."""
-        until = get_meta(self.conn, SALVAGED_UNTIL)
-        if until is None:
-            return
-        self.conn.execute("DELETE FROM meta WHERE key = ?", (SALVAGED_UNTIL,))
-        if until > self.head.seq:
-            lost = f"{self.identity.journal.hex() if self.identity else ''} {self.head.seq + 1}"
-            self.note_problem("desk", 0, "events-lost", f"{lost}..{until}")
+    def end_salvage(self, held: int) -> None:
+        """Enter anew what a damaged file had beyond `held`, which the province has; name the rest.
+
+        `held` is its last own event that is known to be there, or the head.
+        """
+        salvaged.end(self, held)
 
     def _append_gone(self, item: ChainedEvent) -> None:
         marks, pos = self.marks, self.marks.pos + 1

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Literal
 
 from agent.clock import Clock
-from agent.journal import Journal, Transaction
+from agent.journal import Journal, Transaction, salvaged
 from agent.journal.database import Connection
 from agent.keys import JOURNAL_ID_BYTES, Enrolment
 from agent.sync import faults, own_box, receipts, store
@@ -174,7 +174,8 @@ def _take(transaction: Transaction, answer: Answer, successor: bytes, box: bytes
             successor=successor,
             box=box,
         )
-        transaction.expect_back(0)  # own events that come by stick are no matter of a minute
+        if transaction.get_meta(salvaged.UNTIL) is None:
+            transaction.expect_back(0)  # own events that come by stick are no matter of a minute
     else:
         receipts.apply_late(transaction, answer)
     conn.execute("DELETE FROM exported WHERE request = ?", (request,))

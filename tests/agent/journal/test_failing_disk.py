@@ -127,6 +127,18 @@ async def test_after_an_io_error_nothing_is_acknowledged_until_the_file_was_look
     await journal.close()
 
 
+async def test_after_a_full_disk_own_events_are_still_waited_for(bench: Bench) -> None:
+    journal = await bench.open()
+    await journal.write(lambda transaction: transaction.expect_back(9))
+    bench.fail_with(FULL)
+    with pytest.raises(Refusal, match="disk-full"):
+        await journal.write(lambda transaction: transaction.set_meta("a", 1))
+    bench.fail_with(None)
+    with pytest.raises(Refusal, match="journal-recovering"):
+        await journal.write(append)
+    await journal.close()
+
+
 async def test_who_waits_behind_a_broken_commit_is_refused_too(bench: Bench) -> None:
     journal = await bench.open()
     bench.fail_with(IO_ERROR)

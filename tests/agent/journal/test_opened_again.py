@@ -88,6 +88,18 @@ async def test_forgotten_events_do_not_keep_it_shut(bench: Bench) -> None:
     await journal.close()
 
 
+async def test_own_events_on_their_way_back_are_still_waited_for(bench: Bench) -> None:
+    journal = await bench.open()
+    await journal.write(lambda transaction: transaction.expect_back(9))
+    bench.fail_with(IO_ERROR)
+    with pytest.raises(Refusal, match="disk-failed"):
+        await journal.write(lambda transaction: transaction.set_meta("a", 1))
+    await journal.reopen()
+    with pytest.raises(Refusal, match="journal-recovering"):
+        await journal.write(append)
+    await journal.close()
+
+
 async def test_somebody_who_reads_an_older_state_delays_it(bench: Bench) -> None:
     journal = await bench.open()
     await journal.write(append)

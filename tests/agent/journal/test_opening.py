@@ -157,6 +157,22 @@ async def test_before_enrolment_nothing_is_recorded_and_afterwards_it_is(file: P
     await journal.close()
 
 
+async def test_who_writes_in_the_moment_of_enrolment_writes_into_its_journal(file: Path) -> None:
+    journal = await opened(file, identity=None)
+    _, place = await asyncio.gather(journal.enrol(IDENTITY), journal.write(appending(1)))
+    assert place.seq == journal.head.seq == 1
+    await journal.close()
+
+
+async def test_enrolment_of_a_file_that_holds_its_journal_changes_nothing(file: Path) -> None:
+    await written(file)
+    journal = await opened(file, identity=None)
+    writing = journal.write(appending(4))  # the heads of this transaction are not stored yet
+    place, _ = await asyncio.gather(writing, journal.enrol(IDENTITY))
+    assert place.seq == journal.head.seq == 4
+    await journal.close()
+
+
 async def test_a_version_1_file_is_brought_to_this_version(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

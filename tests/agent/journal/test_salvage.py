@@ -4,17 +4,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from agent.journal import Journal, NoViews, Transaction, answered, database
 from agent.journal.database import PAGE_BYTES
 from agent.journal.salvage import Salvaged, salvage
-from agent.journal.transaction import SALVAGED, SALVAGED_UNTIL, get_meta
+from agent.journal.salvaged import SALVAGED, UNTIL
+from agent.journal.transaction import get_meta
 from agent.journal.verify import verify
 from tests.agent.world import IDENTITY, KEY, START_MS, FakeClock, note
 from wire import chain
+from wire import event as wire_event
 from wire.block import ChainedEvent, Gone
 from wire.chain import Head
+from wire.event import Event
 from wire.problems import Refusal
 
 EVENTS = 60
@@ -136,18 +140,93 @@ async def test_pages_with_a_wrong_mac_cost_their_own_rows_and_no_others(file: Pa
     assert sum(0 < count < EVENTS for count in lost) >= 3
 
 
-async def test_what_no_side_has_is_named_for_good_and_work_goes_on(file: Path) -> None:
-    await written(file)
+async def test_what_no_side_has_is_named_for_good_and_the_rest_is_entered_anew(file: Path) -> None:
+    events = await written(file)
     damage(file, "DELETE FROM event WHERE seq = 50")
     assert save(file).missing == ((50, 50),)
     journal = await opened(file)
     await journal.write(lambda t: t.expect_back(0))
-    assert (await journal.write(lambda t: t.append(note()))).seq == 50
+    assert (await journal.write(lambda t: t.append(note()))).seq == EVENTS
     noted = await journal.read(lambda c: c.execute("SELECT code, detail FROM problem").fetchall())
-    assert noted == [("events-lost", f"{IDENTITY.journal.hex()} 50..{EVENTS}")]
-    kept = await journal.read(partial(get_meta, key=f"{SALVAGED}51"))
-    assert isinstance(kept, bytes), "a person may still read them"
-    assert await journal.read(partial(get_meta, key=SALVAGED_UNTIL)) is None
+    assert noted == [("events-lost", f"{IDENTITY.journal.hex()} 50..50")]
+    entered = [
+        wire_event.decode(item.event or b"") for item in (await journal.read(rows_of))[49:59]
+    ]
+    ids = [str(chain.event_id(item.hash)) for item in events[50:]]
+    assert [event.again for event in entered] == ids
+    assert (await journal.read_apart(verify)).ok
+    assert await journal.read(partial(get_meta, key=f"{SALVAGED}51")) is None
+    assert await journal.read(partial(get_meta, key=UNTIL)) is None
+    await journal.close()
+
+
+def speaking_of(subject: int | str | None, seen: int | None = None) -> Event:
+    return msgspec.structs.replace(note(), subject=subject, seen=seen)
+
+
+async def test_events_entered_anew_name_what_they_named(file: Path) -> None:
+    await written(file)
+    journal = await opened(file)
+    at_60 = str(chain.event_id(journal.head.hash))
+    spoken = [speaking_of(5), speaking_of(61, 60), speaking_of(at_60)]
+    await journal.write_many([partial(Transaction.append, event=event) for event in spoken])
+    await journal.close()
+    damage(file, "DELETE FROM event WHERE seq = 58")
+    save(file)
+    journal = await opened(file)
+    await journal.write(lambda t: t.expect_back(0))
+    entered = [wire_event.decode(item.event or b"") for item in (await journal.read(rows_of))[59:]]
+    assert [(event.subject, event.seen) for event in entered] == [(5, None), (60, 59), (59, None)]
+    await journal.close()
+
+
+async def test_what_names_a_lost_event_is_lost_with_it_and_what_names_that_one(file: Path) -> None:
+    await written(file)
+    journal = await opened(file)
+    spoken = [speaking_of(58), speaking_of(61), speaking_of(5, 58), speaking_of(60)]
+    await journal.write_many([partial(Transaction.append, event=event) for event in spoken])
+    await journal.close()
+    damage(file, "DELETE FROM event WHERE seq = 58")
+    save(file)
+    journal = await opened(file)
+    await journal.write(lambda t: t.expect_back(0))
+    assert journal.head.seq == 57 + 3, "59, 60 and the last"
+    assert await lost(journal) == [f"{IDENTITY.journal.hex()} 58..58, 61..63"]
+    await journal.close()
+
+
+async def lost(journal: Journal) -> list[str]:
+    query = "SELECT detail FROM problem WHERE code = 'events-lost'"
+    return [row[0] for row in await journal.read(lambda c: c.execute(query).fetchall())]
+
+
+async def test_what_cannot_be_read_or_does_not_lead_on_is_lost(file: Path) -> None:
+    events = await written(file)
+    damage(
+        file,
+        "DELETE FROM event WHERE seq IN (20, 40)",
+        "UPDATE event SET body = x'00' WHERE seq = 41",
+        "UPDATE event SET body = (SELECT body FROM event WHERE seq = 22) WHERE seq = 21",
+    )
+    save(file)
+    journal = await opened(file)
+    await give(journal, events[19:20])
+    await journal.write(lambda t: t.expect_back(0))
+    assert await lost(journal) == [f"{IDENTITY.journal.hex()} 21..21, 40..41"]
+    assert journal.head.seq == EVENTS - 3
+    await journal.close()
+
+
+async def test_what_waits_goes_on_waiting_through_a_second_salvage(file: Path) -> None:
+    events = await written(file, delivered=30)
+    damage(file, "DELETE FROM event WHERE seq BETWEEN 11 AND 20")
+    save(file)
+    damage(file, "DELETE FROM event WHERE seq = 5")
+    assert save(file).kept == 4
+    journal = await opened(file)
+    assert journal.marks.promised == EVENTS
+    assert await give(journal, events[4:20]) == 16
+    assert journal.head == Head(EVENTS, events[-1].hash)
     await journal.close()
 
 

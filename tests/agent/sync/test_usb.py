@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from agent.journal import Transaction, succession
+from agent.journal.salvaged import UNTIL
 from agent.sync import store, usb
 from agent.sync.report import OfficeReporter, Reporter, Silent, Told
 from agent.sync.usb import Carrier
@@ -192,6 +193,22 @@ async def test_own_events_in_a_stick_s_answer_keep_no_clerk_waiting(
     assert not office.journal.marks.is_recovering
     await office.record(1)
     assert office.journal.delivered.seq == 0
+
+
+async def test_a_salvaged_office_waits_for_what_a_stick_s_answer_says_is_there(
+    office: Office, carrier: Carrier
+) -> None:
+    await office.record(1)
+    await office.journal.write(lambda transaction: transaction.set_meta(UNTIL, 12))
+    made = await carrier.export(None)
+
+    def ahead(down: Down) -> Down:
+        return msgspec.structs.replace(down, receipt=down.receipt._replace(seq=9), statement=None)
+
+    office.province.change = ahead
+    await carrier.take(office.province.answer(made.message))
+    assert office.journal.marks.promised == 9
+    assert await office.meta(UNTIL) == 12, "what waits behind it is not given up"
 
 
 async def test_open_messages_are_bounded(
