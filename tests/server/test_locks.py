@@ -67,7 +67,7 @@ async def waits_for_a_lock(conn: AsyncConnection) -> None:
 
 async def test_an_office_rebuilt_for_one_device_stops_no_other(ctx: ServerContext) -> None:
     if ctx.store.embedded:
-        pytest.skip("SQLite has one writer at a time")
+        pytest.skip("does not apply: SQLite has one writer at a time")
     device = await new_device(ctx)
     other = await new_device(ctx, seed=9)
     await device.sync()
