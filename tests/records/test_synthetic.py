@@ -140,3 +140,9 @@ def test_an_office_elsewhere_has_its_own_places_and_people() -> None:
     own = [event for event in events(13, 300, place=place) if place.commune in event.decode()]
     assert len(own) > 150
     assert not any("Ứng Hòa" in event.decode() for event in own)
+
+
+def test_a_made_up_office_has_no_conflicts_and_scans_nothing() -> None:
+    memory = Memory(made_up_place(1))
+    assert memory.in_conflict("00000000-0000-0000-0000-000000000001") is None
+    assert memory.captured("/scan.pdf") is None
