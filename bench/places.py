@@ -17,7 +17,8 @@ from typing import Any, Self
 from agent.journal.database import open_reader
 from bench import authority
 from bench.door import Door
-from tests.e2e.world import BIN, Program, environment, free_port
+from tests.e2e.world import BIN, Program, environment
+from tests.ports import free_port
 
 READY_S = 60
 LOOK_S = 0.005

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import asyncpg  # type: ignore[import-untyped]
 
-from tests.e2e.world import free_port
+from tests.ports import free_port
 
 PROGRAMS = ("initdb", "pg_ctl")
 

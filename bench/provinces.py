@@ -18,7 +18,8 @@ from server.config import Config
 from server.enrolment import issue_ticket
 from server.main import per_minute
 from server.offices import add_office
-from tests.e2e.world import BIN, Program, free_port
+from tests.e2e.world import BIN, Program
+from tests.ports import free_port
 from tests.server.province import Device, FakeClock, Seen, make_config, open_province, use_ticket
 from wire.message import MEDIA_TYPE
 from wire.statements import HeadStatement, sign

@@ -11,7 +11,7 @@ from bench.figures import Figure, at_most, skipped
 from bench.places import Place
 from bench.plan import ONLY_WHOLE, Plan
 from tests.chaos.link import CLEAN, Fault, Link
-from tests.e2e.world import free_port
+from tests.ports import free_port
 from wire.limits import IDLE_POLL_S
 
 QUIET_S = 1.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import click
 
 from console.speech import Speech
@@ -11,6 +13,8 @@ from server import devices, enrolment
 from server.cli.opening import Context, run
 from server.context import ServerContext
 from wire.event import format_time
+
+Change = Callable[[ServerContext, bytes], Awaitable[object]]
 
 
 def show(context: Context, *, as_json: bool) -> None:
@@ -41,28 +45,19 @@ def show(context: Context, *, as_json: bool) -> None:
 
 def approve(context: Context, *, device: str, as_json: bool) -> None:
     """Let a pending device work; one that works already is left as it is."""
-
-    async def work(ctx: ServerContext) -> devices.Listed:
-        async with ctx.store.read() as conn:
-            found = await devices.named(conn, device)
-        await enrolment.approve(ctx, found.device_id)
-        return found
-
-    found = run(context, work)
-    if as_json:
-        context.speech.print_json({"ok": True, "device": found.device, "office": found.office})
-    else:
-        words = {"device": found.device, "office": found.office, "name": found.name}
-        context.speech.tell(context.speech("devices.approved", **words))
+    _change(context, device, enrolment.approve, "devices.approved", as_json=as_json)
 
 
 def revoke(context: Context, *, device: str, as_json: bool) -> None:
     """End a device's right to speak, for good; one that is revoked already is left as it is."""
+    _change(context, device, enrolment.revoke, "devices.revoked", as_json=as_json)
 
+
+def _change(context: Context, device: str, change: Change, said: str, *, as_json: bool) -> None:
     async def work(ctx: ServerContext) -> devices.Listed:
         async with ctx.store.read() as conn:
             found = await devices.named(conn, device)
-        await enrolment.revoke(ctx, found.device_id)
+        await change(ctx, found.device_id)
         return found
 
     found = run(context, work)
@@ -70,7 +65,7 @@ def revoke(context: Context, *, device: str, as_json: bool) -> None:
         context.speech.print_json({"ok": True, "device": found.device, "office": found.office})
     else:
         words = {"device": found.device, "office": found.office, "name": found.name}
-        context.speech.tell(context.speech("devices.revoked", **words))
+        context.speech.tell(context.speech(said, **words))
 
 
 def _list(speech: Speech) -> Words:

@@ -126,15 +126,6 @@ aside_event = Table(
     Index(None, "office_id", "journal_id", "seq"),
 )
 
-# An event that was entered anew though the province has it: what tells of it tells of `as_id`.
-same_record = Table(
-    "same_record",
-    METADATA,
-    bytes_("office_id", 16, key=True),
-    bytes_("event_id", 16, key=True),
-    bytes_("as_id", 16),
-)
-
 # Bookkeeping of docs/protocol.md section 9, kept as events arrive.
 day_tally = Table(
     "day_tally",

@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 from tests.chaos.link import Link
-from tests.e2e.world import World, free_port
+from tests.e2e.world import World
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
 

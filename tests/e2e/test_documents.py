@@ -8,7 +8,8 @@ from random import Random
 from typing import Any
 
 from tests.chaos.link import Link
-from tests.e2e.world import World, free_port
+from tests.e2e.world import World
+from tests.ports import free_port
 
 RECEIVE: dict[str, Any] = {
     "type": "dossier.receive", "procedure_code": "1.001193", "channel": "direct",

@@ -7,7 +7,8 @@ import pytest
 
 from tests.chaos.link import Link
 from tests.e2e.exactly_once import Json, assert_each_once, assert_exactly_once, realistic
-from tests.e2e.world import World, free_port
+from tests.e2e.world import World
+from tests.ports import free_port
 
 Told = tuple[list[Json], list[Json]]
 """A feed, and what the office had answered."""

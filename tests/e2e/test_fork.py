@@ -12,7 +12,8 @@ import pytest
 
 from tests.chaos.link import Link
 from tests.e2e.exactly_once import SEED, realistic
-from tests.e2e.world import World, free_port
+from tests.e2e.world import World
+from tests.ports import free_port
 
 pytestmark = pytest.mark.slow
 

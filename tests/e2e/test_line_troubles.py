@@ -16,7 +16,8 @@ from tests.chaos.false_province import (
     make_certificate,
 )
 from tests.e2e.exactly_once import SEED, assert_exactly_once, realistic
-from tests.e2e.world import World, free_port
+from tests.e2e.world import World
+from tests.ports import free_port
 from wire.short import is_short
 
 Json = dict[str, Any]

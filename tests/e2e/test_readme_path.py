@@ -10,7 +10,8 @@ from typing import Any
 
 import httpx
 
-from tests.e2e.world import BIN, Program, as_line, environment, free_port
+from tests.e2e.world import BIN, Program, as_line, environment
+from tests.ports import free_port
 
 README = Path(__file__).parents[2] / "README.md"
 DOSSIER = {

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from tests.agent.web.office import CHECK_IN, RECEIVE
 from tests.chaos.link import Link
-from tests.e2e.world import World, free_port
+from tests.e2e.world import World
+from tests.ports import free_port
 
 
 def test_what_is_missing_is_named_and_repaired(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from bench.workload import command_lines
-from tests.e2e.world import BIN, World, environment, free_port, set_value
+from tests.e2e.world import BIN, World, environment, set_value
+from tests.ports import free_port
 
 pytestmark = pytest.mark.timeout(180)
 RECORDS = 300

@@ -12,7 +12,8 @@ import pytest
 from tests.chaos.link import LOST_REPLY, Link, random_faults
 from tests.chaos.producer import Producer
 from tests.e2e.exactly_once import SEED, Json, assert_exactly_once, is_same, realistic
-from tests.e2e.world import World, free_port
+from tests.e2e.world import World
+from tests.ports import free_port
 
 KILLS = 50
 COMMANDS_A_KILL = 200

@@ -1,7 +1,6 @@
 """A province and an office as real processes, driven only through what outsiders rely on."""
 
 import atexit
-import contextlib
 import functools
 import http.client
 import json
@@ -16,7 +15,6 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -24,34 +22,12 @@ from typing import Any, Self
 import httpx
 
 from tests.measured import measured
+from tests.ports import free_port
 
 BIN = Path(sys.executable).parent
 READY_S = 30
 STOP_S = 15
 LOG_CHARS = 4000
-
-
-def free_port() -> int:
-    """Give a loopback port that nobody holds at this moment, and that nobody else is given.
-
-    Each process of tests has its own block, below those that the system gives to connections: what
-    it gave out itself, somebody else may have before the program that is to listen there starts.
-    """
-    for _ in range(PORTS_EACH):
-        port = PORTS_FROM + os.getpid() % PORT_BLOCKS * PORTS_EACH + next(_turn) % PORTS_EACH
-        with socket.socket() as sock:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
-                sock.bind(("127.0.0.1", port))
-                return port
-    raise RuntimeError(f"no free port in block {os.getpid() % PORT_BLOCKS}")
-
-
-PORTS_FROM = 12_000
-PORTS_EACH = 200
-PORT_BLOCKS = 100
-"""Up to 32,000, below the first port that Linux gives away by itself (32,768)."""
-_turn = count()
 
 
 def environment() -> dict[str, str]:

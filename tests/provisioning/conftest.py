@@ -16,7 +16,7 @@ import pytest
 from provisioning import at_province
 from provisioning.sandbox.children import Child
 from provisioning.sandbox.reach import Place, until_up
-from tests.e2e.world import free_port
+from tests.ports import free_port
 
 T = TypeVar("T")
 BIN = Path(sys.executable).parent

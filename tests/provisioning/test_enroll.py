@@ -19,7 +19,7 @@ from provisioning.cli.doors import world
 from provisioning.enrol import REQUEST, Enrolled, enrol
 from provisioning.province import NewProvince
 from provisioning.province_line import ProvinceLine
-from tests.e2e.world import free_port
+from tests.ports import free_port
 from tests.provisioning.conftest import RunningProvince, provision
 from wire import base45, statements
 from wire.keys import SigningKey, device10

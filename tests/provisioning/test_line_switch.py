@@ -10,7 +10,7 @@ import pytest
 from provisioning.line_switch import Ends, LineSwitch
 from provisioning.relay import Relay
 from provisioning.sandbox.ports import HOST
-from tests.e2e.world import free_port
+from tests.ports import free_port
 
 ENDS = Ends("Xã <Ứng> Hòa", "http://127.0.0.1:1", "Hà Nội", "http://127.0.0.1:2")
 

@@ -21,7 +21,7 @@ import pytest
 
 from provisioning.sandbox.office_work import citizen_cards
 from records import synthetic
-from tests.e2e.world import free_port
+from tests.ports import free_port
 from tests.provisioning.conftest import (
     BIN,
     SandboxRun,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ import pytest
 from server import users
 from server.config import Config
 from server.context import ServerContext
+from tests.ports import free_port
 from tests.server.browser import HTML, PASSWORD, Browser
 from tests.server.province import FakeClock, Seen, make_config, open_province
 from tests.server.test_http import served
@@ -63,9 +63,7 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             check=True,
             **quiet,
         )
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         options = (
             f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder}"
         )

@@ -10,8 +10,7 @@ from server.publishing import publish
 from server.store.tables import aside_event
 from tests.server.holdings import held, incidents
 from tests.server.province import Device, Seen, new_device
-from tests.server.test_aside import aside, branch, state, successor
-from tests.server.test_province_restored import (
+from tests.server.restored_province import (
     Province,
     assert_whole,
     assigned,
@@ -20,6 +19,7 @@ from tests.server.test_province_restored import (
     only_dossier,
     province,
 )
+from tests.server.test_aside import aside, branch, state, successor
 from tests.server.test_settling import device, isolate, listed
 from wire.block import pack
 from wire.chain import Head, extend, genesis

@@ -4,123 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import errno
 import hashlib
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from random import Random
-from typing import Any
 
-import httpx
 import pytest
-from sqlalchemy import func, select
 
-from records.documents import Captured, event_of
-from server import projections
 from server.blobs import grants, marks
-from server.blobs.folder import BlobFolder
-from server.blobs.uploads import OFFICE_UPLOADS_MAX, Checksum, Uploads
-from server.config import Config
-from server.context import ServerContext
+from server.blobs.uploads import Checksum
 from server.rebuilding import rebuild
 from server.store.tables import blob as blob_table
 from server.store.tables import device as device_table
-from tests.server.province import Device, FakeClock, new_device, open_province
-from tests.server.test_http import served
-from wire.blob import Encryptor
+from tests.server.blob_story import (
+    BLOB,
+    ID,
+    PATCH_TYPE,
+    PLACE,
+    Story,
+    sealed,
+    state,
+    story,
+    told_of,
+)
 from wire.event import Event, body_of, encode, format_time
 from wire.limits import GRANT_S_MAX, UPLOAD_S_MAX
-from wire.plaintext import BlobState
 from wire.problems import Refusal
 
-PATCH_TYPE = "application/offset+octet-stream"
-FILE = Random(5).randbytes(150_000)
-
-
-def sealed(plain: bytes, key: bytes = b"k" * 32) -> bytes:
-    encryptor = Encryptor(key)
-    return encryptor.update(plain) + encryptor.finish()
-
-
-BLOB = sealed(FILE)
-ID = hashlib.sha256(BLOB).digest()
-PLACE = f"/v1/blobs/{ID.hex()}"
-
-
-def told_of(device: Device, data: bytes = BLOB, plain_bytes: int = len(FILE)) -> None:
-    """Let an office record a dossier and a document of it."""
-    received = {
-        "procedure_code": "1.001193", "channel": "direct", "return_channel": "direct",
-        "applicant": {"full_name": "Nguyễn Thị Ngọc Hà"},
-    }  # fmt: skip
-    captured = Captured(
-        blob_id=hashlib.sha256(data).hexdigest(),
-        key="A" * 43,
-        bytes=plain_bytes,
-        sha256="5a" * 32,
-        media_type="application/pdf",
-    )
-    at = format_time(device.now)
-    if not device.events:
-        first = Event(kind="dossier.received", at=at, actor="lan.nt", body=body_of(received))
-        device.write(encode(first))
-    body = body_of(event_of("Tờ khai", captured))
-    event = Event(kind="document.attached", subject=1, at=at, actor="lan.nt", body=body)
-    device.write(encode(event))
-
-
-def state(have: int = 0, data: bytes = BLOB) -> BlobState:
-    return BlobState(hashlib.sha256(data).digest(), have, len(data))
-
-
-@dataclass
-class Story:
-    """A province on the network, a device, and a client with its grant."""
-
-    ctx: ServerContext
-    clock: FakeClock
-    device: Device
-    http: httpx.AsyncClient
-    grant: bytes
-
-    async def create(self, **more: Any) -> httpx.Response:
-        name = base64.b64encode(ID).decode()
-        head = {"upload-length": str(len(BLOB)), "upload-metadata": f"blob_id {name}"}
-        return await self.http.post("/v1/blobs", headers=head | more.pop("head", {}), **more)
-
-    async def patch(self, offset: int, data: Any, **head: str) -> httpx.Response:
-        headers = {"content-type": PATCH_TYPE, "upload-offset": str(offset)} | head
-        return await self.http.patch(PLACE, content=data, headers=headers)
-
-    async def head(self) -> httpx.Response:
-        return await self.http.head(PLACE)
-
-    def uploads(self) -> tuple[Uploads, tuple[bytes, bytes]]:
-        """The uploads themselves, for what a client cannot time, and the blob's key there."""
-        folder = BlobFolder(self.ctx.config.blobs_dir)
-        return Uploads(self.ctx, folder), (self.device.office, ID)
-
-    async def held(self) -> int:
-        async with self.ctx.store.read() as conn:
-            return (await conn.execute(select(func.count()).select_from(blob_table))).scalar_one()
-
-
-@pytest.fixture
-async def story(config: Config, clock: FakeClock) -> AsyncIterator[Story]:
-    ctx = await open_province(config, clock, projections.project)
-    device = await new_device(ctx)
-    told_of(device)
-    down = await device.sync(blobs=(state(),))
-    assert (down.wanted, down.problems) == ((ID,), ())
-    assert down.grant is not None
-    bearer = base64.urlsafe_b64encode(down.grant).rstrip(b"=").decode()
-    headers = {"authorization": f"Bearer {bearer}", "tus-resumable": "1.0.0"}
-    async with (
-        served(ctx) as door,
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{door.port}", headers=headers) as http,
-    ):
-        yield Story(ctx, clock, device, http, down.grant)
+__all__ = ["story"]  # a fixture
 
 
 async def test_a_blob_that_was_asked_for_arrives_in_two_pieces(story: Story) -> None:
@@ -328,79 +237,6 @@ async def test_a_crash_after_the_last_byte_is_made_good(story: Story) -> None:
         await conn.execute(blob_table.delete())
     assert (await story.head()).headers["upload-offset"] == str(len(BLOB))
     assert await story.held() == 1
-
-
-async def test_a_full_disk_takes_no_upload(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("server.blobs.folder.shutil.disk_usage", lambda _: _Full())
-    assert (await story.create()).json()["code"] == "disk-full"
-
-
-async def test_a_disk_that_fills_meanwhile_keeps_its_reserve(
-    story: Story, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await story.create()
-    monkeypatch.setattr("server.blobs.folder.shutil.disk_usage", lambda _: _Full())
-    assert (await story.patch(0, BLOB)).json()["code"] == "disk-full"
-    monkeypatch.undo()
-    assert (await story.head()).headers["upload-offset"] == "0"
-    assert (await story.patch(0, BLOB)).status_code == 204
-
-
-async def test_a_write_that_finds_no_room_says_so(
-    story: Story, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await story.create()
-
-    def full(_file: int, _data: memoryview) -> int:
-        raise OSError(errno.ENOSPC, "no space")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("server.blobs.uploads.os.write", full)
-        uploads, key = story.uploads()
-        with pytest.raises(Refusal, match="disk-full"):
-            await uploads.add(key, 0, whole(), None)
-    assert (await story.patch(0, BLOB)).status_code == 204
-
-
-async def test_one_office_leaves_room_for_the_others(story: Story) -> None:
-    await story.create()
-    uploads, key = story.uploads()
-    others = [(key[0], bytes([number]) * 32) for number in range(OFFICE_UPLOADS_MAX)]
-    async with AsyncExitStack() as stack:
-        for other in others:
-            uploads._running[other] = await stack.enter_async_context(asyncio.timeout(None))
-        with pytest.raises(Refusal, match="busy"):
-            await uploads.add(key, 0, whole(), None)
-        del uploads._running[others[0]]
-        assert (await uploads.add(key, 0, whole(), None)).whole
-
-
-async def test_three_at_one_blob_take_their_turns(story: Story) -> None:
-    await story.create()
-    uploads, key = story.uploads()
-    inside: list[int] = []
-    most = 0
-
-    async def visit(number: int, *, again: bool) -> None:
-        nonlocal most
-        async with uploads._alone(key):
-            inside.append(number)
-            most = max(most, len(inside))
-            await asyncio.sleep(0)
-            inside.remove(number)
-        if again:
-            await visit(number + 10, again=False)
-
-    await asyncio.gather(*(visit(number, again=True) for number in range(3)))
-    assert (most, uploads._turns) == (1, {})
-
-
-async def whole() -> AsyncIterator[bytes]:
-    yield BLOB
-
-
-class _Full:
-    free = 0
 
 
 async def test_a_province_that_lost_a_blob_asks_for_it_when_a_session_opens(story: Story) -> None:

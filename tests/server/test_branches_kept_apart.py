@@ -8,10 +8,10 @@ from server.context import ServerContext
 from server.publishing import publish
 from server.store.tables import report as report_table
 from tests.server.province import Device
+from tests.server.restored_province import assigned
 from tests.server.test_aside import branch, successor
 from tests.server.test_desk import said
 from tests.server.test_named_problems import POISON
-from tests.server.test_province_restored import assigned
 from tests.server.test_reconcile import report
 from tests.server.test_settling import device, isolate
 from wire.plaintext import Fetch

@@ -20,8 +20,8 @@ from server.settling import accept
 from server.store import tables
 from server.stored import StoredEvent
 from tests.server.province import Device, FakeClock, new_device, open_province
+from tests.server.restored_province import assigned, dossiers
 from tests.server.test_desk import said
-from tests.server.test_province_restored import assigned, dossiers
 from wire.chain import Head, extend
 from wire.event import Event, body_of, encode, format_time
 from wire.plaintext import Problem

@@ -13,8 +13,8 @@ from server.enrolment import approve
 from server.publishing import publish
 from server.rebuilding import rebuild
 from tests.server.province import FakeClock, new_device
+from tests.server.restored_province import assigned
 from tests.server.test_desk_given_back import assigning, forge
-from tests.server.test_province_restored import assigned
 from wire.event import format_time
 
 NOTICE = ("notice.published", b'{"title":"Lich","text":"Mai mat dien"}')

@@ -10,14 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
 from tests.server.province import make_keys
 
 ROOT = Path(__file__).parents[2]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 async def answer(port: int, request: bytes) -> bytes:

@@ -19,8 +19,8 @@ from server.context import ServerContext
 from server.projections import project
 from server.store.projection_tables import PROJECTIONS, declined, dossier, visit
 from server.store.tables import problem
+from tests.server.blob_story import told_of
 from tests.server.province import Device, FakeClock, new_device, open_province
-from tests.server.test_blobs import told_of
 from wire.chain import event_id
 from wire.event import Event, body_of, decode, encode, format_time, parse_time
 

@@ -9,8 +9,8 @@ import io
 import pytest
 from tusclient import client as tus
 
-from tests.server.test_blobs import BLOB, ID, Story
-from tests.server.test_blobs import story as story  # noqa: PLC0414 - the fixture
+from tests.server.blob_story import BLOB, ID, Story
+from tests.server.blob_story import story as story  # noqa: PLC0414 - the fixture
 
 PIECE_BYTES = 40_000
 

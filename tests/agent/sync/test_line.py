@@ -16,6 +16,7 @@ from agent.sync.probe import FAST_FOR_MS, SLOW_S_MAX, LineProbe, ProbePace, conn
 from agent.sync.transport import ExchangeError
 from tests.agent.sync.conftest import Office, TestClock
 from tests.agent.sync.province import Loopback, http
+from tests.ports import free_port
 
 
 @pytest.mark.timing
@@ -122,12 +123,6 @@ async def test_an_address_that_swallows_connects_is_a_line_that_is_down() -> Non
         finally:
             for one in waiting:
                 one.close()
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 async def test_a_listener_that_takes_a_connection_and_keeps_it_is_a_line(line: Loopback) -> None:

@@ -42,10 +42,3 @@ def upgrade() -> None:
         ["office_id", "journal_id", "seq"],
         unique=False,
     )
-    op.create_table(
-        "same_record",
-        sa.Column("office_id", sa.LargeBinary(16), nullable=False),
-        sa.Column("event_id", sa.LargeBinary(16), nullable=False),
-        sa.Column("as_id", sa.LargeBinary(16), nullable=False),
-        sa.PrimaryKeyConstraint("office_id", "event_id", name=op.f("pk_same_record")),
-    )
