@@ -233,6 +233,7 @@ class Daemon:
             sync_report=self.figures.sync_report,
             rebuild=self.rebuilding.anew,
             backup=self.backup,
+            prove=self.line.prove,
             export=self.line.export,
             take_answer=self.line.take_answer,
             sticks=Sticks(mounts.sticks, self.line.export, self.line.take_answer),

@@ -9,6 +9,8 @@ PORTS_FROM = 12_000
 PORTS_EACH = 200
 PORT_BLOCKS = 100
 """Up to 32,000, below the first port that Linux gives away by itself (32,768)."""
+APART = 37
+"""From one port to the next: a sandbox whose port is taken looks for one among those behind it."""
 _turn = count()
 
 
@@ -20,7 +22,7 @@ def free_port() -> int:
     """
     block = os.getpid() % PORT_BLOCKS
     for _ in range(PORTS_EACH):
-        port = PORTS_FROM + block * PORTS_EACH + next(_turn) % PORTS_EACH
+        port = PORTS_FROM + block * PORTS_EACH + next(_turn) * APART % PORTS_EACH
         with socket.socket() as sock:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with contextlib.suppress(OSError):

@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 import msgspec
 
-from agent.cli.link import config_of
+from agent.cli.link import Daemon, config_of
 from agent.cli.tree import Context
 from agent.config import Config
+from agent.web.shapes import Done
 from console.speech import Speech
 from console.words import Words, command, json_option
 from wire.event import format_time
@@ -33,7 +34,7 @@ def receipt(context: Context, *, event: str | None, out: Path | None, as_json: b
     """Tell the newest receipt, or write it into a file; exits with 1 when there is none."""
     speech = context.speech
     try:
-        found = _found(config_of(context), event)
+        found = _found_or_fetched(speech, config_of(context), event)
         if out is not None:
             out.write_bytes(write(found))
     except Refusal as refusal:
@@ -55,6 +56,22 @@ def receipt(context: Context, *, event: str | None, out: Path | None, as_json: b
     click.echo(speech("receipt.covers", seq=shown.seq, time=shown.time, hash=shown.hash))
     if out is not None:
         speech.tell(speech("receipt.written", file=out))
+
+
+def _found_or_fetched(speech: Speech, config: Config, event: str | None) -> Proof:
+    """Return the receipt; if none covers the event, a running daemon asks the province for one.
+
+    The province states what it holds twice a day, so a record of this hour may have none yet.
+    """
+    try:
+        return _found(config, event)
+    except Refusal as refusal:
+        daemon = Daemon(speech, config.api.socket)
+        if refusal.code != "receipt-missing" or not daemon.answers():
+            raise
+        if not daemon.post("/api/prove", {}, Done).ok:
+            raise
+    return _found(config, event)
 
 
 def _found(config: Config, event: str | None) -> Proof:

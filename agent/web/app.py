@@ -54,6 +54,7 @@ ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (
     management.sync,
     management.rebuild,
     management.backup,
+    management.prove,
     carried.export_message,
     carried.take_answer,
     management.list_users,

@@ -66,6 +66,12 @@ async def backup(data: JSONBody[BackupAsked], parts: Given[Parts]) -> Response[b
     return json_answer(BackedUp(True, str(target), copied))
 
 
+@post("/api/prove", opt=SOCKET_ONLY, status_code=200)
+async def prove(parts: Given[Parts]) -> Response[bytes]:
+    """Get a receipt statement of now from the province, if it answers soon."""
+    return json_answer(Done(await parts.prove()))
+
+
 @get("/api/users", opt=SOCKET_ONLY)
 async def list_users(parts: Given[Parts]) -> Response[bytes]:
     """List the users."""

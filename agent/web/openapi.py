@@ -83,6 +83,8 @@ OPERATIONS: Final[Sequence[Operation]] = (
               takes=shapes.SyncAsked, gives=shapes.SyncDone),
     Operation("post", "/api/rebuild", "Build the views anew", access="socket",
               gives=shapes.Rebuilt),
+    Operation("post", "/api/prove", "A receipt statement of now", access="socket",
+              gives=shapes.Done),
     Operation("post", "/api/backup", "Copy the journal", access="socket",
               takes=shapes.BackupAsked, gives=shapes.BackedUp),
     Operation("post", "/api/carrier/messages", "The next message for a stick", access="socket",

@@ -34,7 +34,8 @@ class Parts:
 
     `office_code`: the agency code in reports.
     `random(n)`: n bytes nobody can foretell. `rebuild()`: builds the views anew, returns the
-    number of events. `backup(path)`: copies the journal, returns the bytes written.
+    number of events. `backup(path)`: copies the journal, returns the bytes written. `prove()`: gets
+    a receipt statement of now, returns whether one came.
     `export(after)` makes the next message for a stick, `take_answer(bytes)` takes one from it;
     `sticks` are those plugged into this machine.
     `noticed` keeps problems that stand in no table, `problems` hears of each at once.
@@ -55,6 +56,7 @@ class Parts:
     sync_report: Callable[[], Awaitable[SyncReport]]
     rebuild: Callable[[], Awaitable[int]]
     backup: Callable[[str], Awaitable[int]]
+    prove: Callable[[], Awaitable[bool]]
     export: Callable[[int | None], Awaitable[Exported]]
     take_answer: Callable[[bytes], Awaitable[Fate]]
     sticks: Sticks

@@ -75,3 +75,11 @@ async def test_salvage_wants_an_enrolled_office_whose_daemon_is_stopped(
     done = await terminal.run("salvage")
     assert done.code != 0
     assert "not-enrolled" in done.err
+
+
+async def test_a_record_without_receipt_is_said_to_have_none(
+    office: Office, at_office: Terminal
+) -> None:
+    await office.parts.service.submit_line(as_json(RECEIVE), "lan.nt")
+    done = await at_office.run("receipt", "--event", "1", "--json")
+    assert (done.code, done.json["code"]) == (1, "receipt-missing")

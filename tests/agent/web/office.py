@@ -146,6 +146,9 @@ async def make_parts(
     async def backup(path: str) -> int:
         return len(path)
 
+    async def prove() -> bool:
+        return False
+
     users = [(*CLERK, "clerk"), (*SUPERVISOR, "supervisor"), (*TECHNICIAN, "technician")]
     problems: Subscribers[ProblemItem] = Subscribers()
     noticed = Noticed(clock.now_ms, clock.mono_ms, problems.tell)
@@ -165,6 +168,7 @@ async def make_parts(
         sync_report=report,
         rebuild=rebuild,
         backup=backup,
+        prove=prove,
         export=never_export,
         take_answer=never_take,
         sticks=Sticks(lambda: mounted, export_note, take_note),

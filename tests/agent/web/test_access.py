@@ -18,7 +18,9 @@ OPEN = {
     ("GET", "/static/agent.css"), ("GET", "/favicon.ico"), ("GET", "/language/en"),
     ("GET", "/sync"), ("GET", "/problems"), ("GET", "/dossiers/2026/1/1"),
 }  # fmt: skip
-SOCKET_ONLY = {"/api/sync", "/api/rebuild", "/api/backup", "/api/users", "/api/carrier"}
+SOCKET_ONLY = {
+    "/api/sync", "/api/rebuild", "/api/backup", "/api/prove", "/api/users", "/api/carrier",
+}  # fmt: skip
 FOREIGN = [
     {"host": "evil.example"},
     {"host": "127.0.0.1"},
