@@ -82,4 +82,4 @@ async def test_a_record_without_receipt_is_said_to_have_none(
 ) -> None:
     await office.parts.service.submit_line(as_json(RECEIVE), "lan.nt")
     done = await at_office.run("receipt", "--event", "1", "--json")
-    assert (done.code, done.json["code"]) == (1, "receipt-missing")
+    assert (done.code, done.json["problem"]["code"]) == (1, "receipt-missing")
