@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server import desk, desk_dossiers, enrolment, leases, rebuilding
@@ -18,6 +18,7 @@ from server.desk_dossiers import Past, Told
 from server.projections import project
 from server.settling import accept
 from server.store import tables
+from server.store.transient import is_transient
 from server.stored import StoredEvent
 from tests.server.province import Device, FakeClock, new_device, open_province
 from tests.server.restored_province import assigned, dossiers
@@ -99,20 +100,31 @@ async def test_a_desk_event_remembered_though_it_never_folded_is_passed_over(
     assert await dossiers(ctx) == before
 
 
+async def make_it_fail(ctx: ServerContext, conn: AsyncConnection) -> None:
+    """Let the database fail this transaction's next statement that writes."""
+    if conn.dialect.name == "sqlite":
+        await conn.exec_driver_sql("PRAGMA query_only=1")
+        return
+    pid = (await conn.exec_driver_sql("SELECT pg_backend_pid()")).scalar_one()
+    async with ctx.store.read() as other:
+        await other.execute(sa.select(sa.func.pg_terminate_backend(pid, 5_000)))
+
+
 async def test_a_desk_event_the_database_could_not_fold_is_no_fault_of_the_event(
     ctx: ServerContext,
 ) -> None:
     device = await new_device(ctx)
     raw = assigning(format_time(device.now))
     past = Past(bytes(16), 0, device.device_id, bytes(32), raw, device.now)
-    read_only, writing = ("PRAGMA query_only=1", "PRAGMA query_only=0")
-    async with ctx.store.write() as conn:
-        if conn.dialect.name == "postgresql":
-            pytest.skip("only SQLite can be told so inside a transaction")
-        await conn.exec_driver_sql(read_only)
-        with pytest.raises(OperationalError):
+
+    async def fold_where_it_fails() -> None:
+        async with ctx.store.write() as conn:
+            await make_it_fail(ctx, conn)
             await desk_dossiers.fold_again(conn, device.office, past)
-        await conn.exec_driver_sql(writing)
+
+    with pytest.raises(DBAPIError) as fault:
+        await fold_where_it_fails()
+    assert is_transient(fault.value)
 
 
 async def test_a_fault_of_a_projection_is_a_problem_in_a_rebuild_too(ctx: ServerContext) -> None:

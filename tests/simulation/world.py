@@ -185,9 +185,13 @@ class World:
         identities = {device.enrolled.enrolment.identity: device for device in self.devices}
         branched = {each.office_id for each, d in identities.items() if self.is_branched(d)}
         offices = {each.office_id for each in identities} - branched
-        async with self.province.ctx.store.read() as conn:
-            found = [await reconcile(conn, office, usual_span(today)) for office in sorted(offices)]
-        return all(each.equal for each in found)
+
+        async def compare() -> bool:
+            async with self.province.ctx.store.read() as conn:
+                found = [await reconcile(conn, each, usual_span(today)) for each in sorted(offices)]
+            return all(each.equal for each in found)
+
+        return await self.province.run(compare())
 
     def _standing(self) -> str:
         return "; ".join(
