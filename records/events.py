@@ -18,6 +18,13 @@ BODIES: Mapping[str, type[Struct]] = MappingProxyType({**OFFICE_BODIES, **DESK_B
 """Every kind that this version knows, and the type of its body."""
 
 
+# All of them now, by the one thread that imports: msgspec notes what it finds out of a type on the
+# type while it still looks, and a second thread that reads the note then ends the process.
+_DECODERS: Mapping[str, "msgspec.json.Decoder[Struct]"] = MappingProxyType(
+    {kind: msgspec.json.Decoder(body) for kind, body in BODIES.items()}
+)
+
+
 class UnknownKind(LookupError):  # noqa: N818 - a later version's kind is no error
     """A kind this version does not know; it is kept, and read after an upgrade."""
 
@@ -34,7 +41,9 @@ def decode_body(kind: str, raw: bytes | msgspec.Raw) -> Struct:
         Refusal: `field-invalid`, naming the path, when the body is not of its type, or bears a
             time whose year is outside `wire.event.YEARS`.
     """
-    decoder = _decoder(kind)
+    decoder = _DECODERS.get(kind)
+    if decoder is None:
+        raise UnknownKind(kind)
     try:
         body = decoder.decode(raw)
     except msgspec.ValidationError as wrong:
@@ -79,11 +88,3 @@ def _reach(value: Any, names: tuple[str, ...]) -> Any:
     for name in names:
         value = getattr(value, name, None)
     return value
-
-
-@cache
-def _decoder(kind: str) -> "msgspec.json.Decoder[Struct]":
-    body = BODIES.get(kind)
-    if body is None:
-        raise UnknownKind(kind)
-    return msgspec.json.Decoder(body)

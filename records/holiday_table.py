@@ -35,17 +35,20 @@ class HolidayTable(Struct, frozen=True):
 
 
 NO_HOLIDAYS: Final = YearHolidays()
+# Made here, by the thread that imports: see `records.events`.
+_read_table = msgspec.json.Decoder(HolidayTable).decode
+_read_year = msgspec.json.Decoder(YearHolidays).decode
 
 
 @cache
 def table() -> HolidayTable:
     """Load the table."""
     data = files("records").joinpath("data/holidays_vn.json").read_bytes()
-    return msgspec.json.decode(data, type=HolidayTable)
+    return _read_table(data)
 
 
 @cache
 def holidays_of(year: int) -> YearHolidays:
     """Give the holidays of `year`; outside the table only weekends are off."""
     kept = table().years.get(year)
-    return NO_HOLIDAYS if kept is None else msgspec.json.decode(kept, type=YearHolidays)
+    return NO_HOLIDAYS if kept is None else _read_year(kept)

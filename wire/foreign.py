@@ -5,6 +5,8 @@ is found out by the next reader, if at all. Here the whole of it is judged at on
 wrong is one exception: problem documents of any box on the line, sync reports of any device.
 """
 
+from functools import cache
+from threading import Lock
 from typing import TypeVar
 
 import msgspec
@@ -14,6 +16,14 @@ from wire.limits import FOREIGN_DEPTH_MAX
 from wire.problems import Malformed
 
 T = TypeVar("T")
+_one_at_a_time = Lock()
+
+
+@cache
+def _reader(shape: type[T]) -> "msgspec.json.Decoder[T]":
+    """Return the decoder of a shape; never two at once, for what msgspec notes of a type while it looks at it."""
+    with _one_at_a_time:
+        return msgspec.json.Decoder(shape)
 
 
 def read_json(data: bytes, shape: type[T]) -> T:
@@ -27,7 +37,7 @@ def read_json(data: bytes, shape: type[T]) -> T:
     """
     try:
         data.decode()  # a decoder looks only at the text it returns
-        value = msgspec.json.decode(data, type=shape)
+        value = _reader(shape).decode(data)
     except UnicodeDecodeError:
         raise Malformed("not-utf8") from None
     except msgspec.ValidationError as error:

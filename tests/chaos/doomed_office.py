@@ -83,7 +83,8 @@ class DoomedOffice:
             try:
                 again = world.ask_again(said.asked)
             except http.client.HTTPException as error:
-                raise AssertionError(f"{point}: {world.agent.tail()}") from error
+                code = world.agent.stop()
+                raise AssertionError(f"{point}: {code} {world.agent.tail()}") from error
             assert len(again) == len(said.asked), f"{point}: {world.agent.tail()}"
             for command, first, now in zip(said.asked, said.answered, again, strict=False):
                 assert is_same(first, now), f"{point}: {command}: {first} became {now}"
