@@ -129,11 +129,11 @@ class Line:
 
     async def run(self, enrolment: Enrolment | None, figures: Figures) -> None:
         """Wait for the enrolment if need be, then sync until cancelled."""
-        await self.saving.meter.load(self._journal)
         if enrolment is None:
             enrolment = await wait_for_enrolment(self._config.keys_dir)
             await until_recorded(partial(self._journal.enrol, enrolment.identity))
         await self._take_first_answer(enrolment)
+        await self.saving.meter.load(self._journal)
         self._board.update(line="offline", line_since=local(self._clock.now_ms()).isoformat())
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._keep_uploading(), name="uploads")
