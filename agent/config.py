@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct
 
+from agent.sync.thrift import quiet_hours
 from wire import settings
 from wire.settings import Check, Fault, Mistake, SettingProblem, SettingsRefused
 from wire.texts import load
@@ -49,6 +50,10 @@ class Sync(Struct, frozen=True, kw_only=True):
     """An idle office asks at least this often, seconds."""
     exchange_s: Annotated[int, Meta(ge=1, le=120)] = 8
     """How long one exchange should take on the link as it is, seconds."""
+    day_bytes_max: Annotated[int, Meta(ge=0)] = 0
+    """What the line may take on one office day before things wait, bytes; 0: no cap."""
+    quiet: str = ""
+    """When documents and polls wait, office time: `21:00-06:00, 11:30-13:00`; "": never."""
 
 
 class Device(Struct, frozen=True, kw_only=True):
@@ -191,6 +196,10 @@ def _device_name(value: str) -> Fault | None:
     return None if good else _wrong("device-name", value)
 
 
+def _quiet(value: str) -> Fault | None:
+    return None if quiet_hours(value) is not None else _wrong("quiet", value)
+
+
 def _not_yet(value: str) -> Fault | None:
     return None if value == "" else _wrong("not-yet", value)
 
@@ -201,6 +210,7 @@ _CHECKS: Final[Mapping[str, Check]] = {
     "api.listen": _address,
     "api.lan": _not_yet,
     "devices.name": _device_name,
+    "sync.quiet": _quiet,
     "devices.pattern": _not_yet,
 }
 

@@ -302,6 +302,7 @@ class Daemon:
             journal.backlog_bytes,
             self._broken(),
             len(self.noticed.items()),
+            self.line.saving_shown(),
         )
 
     def _broken(self) -> tuple[str, str] | None:

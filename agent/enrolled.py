@@ -26,7 +26,7 @@ from agent.keys import Enrolment
 from agent.machine import box_of
 from agent.noticed import Noticed
 from agent.patient import until_recorded
-from agent.status import StatusBoard
+from agent.status import SavingShown, StatusBoard
 from agent.sync import faults
 from agent.sync.blobs import Uploads
 from agent.sync.first import adopt_first_answer
@@ -35,8 +35,10 @@ from agent.sync.pacing import Pacing
 from agent.sync.probe import connects
 from agent.sync.report import OfficeReporter
 from agent.sync.retry import Delays
+from agent.sync.saving import Saving
 from agent.sync.shell import Syncer
 from agent.sync.signals import Held, Show
+from agent.sync.thrift import Rules, quiet_hours
 from agent.sync.tls import client_context
 from agent.sync.transport import ExchangeError
 from agent.sync.usb import Carrier, Exported, Fate
@@ -75,6 +77,7 @@ class Line:
         self._clock, self._board, self._noticed = clock, board, noticed
         self._folder = folder
         self._uploads = Uploads()
+        self.saving = Saving(clock, _rules(config))
         self._syncer: Syncer | None = None
         self._carrier: Carrier | None = None
 
@@ -92,7 +95,7 @@ class Line:
         return self._carrier
 
     def sync_now(self) -> None:
-        """Try at once; before enrolment there is nothing to try."""
+        """Try at once; before enrolment there is nothing to try. Scans that wait go too."""
         if self._syncer is not None:
             self._syncer.sync_now()
 
@@ -111,12 +114,26 @@ class Line:
         """What the line carries, as far as is known."""
         return self._syncer.goodput_bytes_s if self._syncer is not None else None
 
+    def saving_shown(self) -> SavingShown:
+        """What is held back at this moment, as the status has it."""
+        held = self.saving.holding()
+        until_ms = held.until_ms
+        return SavingShown(
+            why=held.why,
+            documents=held.documents,
+            records="rarely" if held.rarely else "go",
+            until=None if until_ms is None else local(until_ms).isoformat(),
+            bytes_today=self.saving.meter.today_bytes,
+            day_bytes_max=self.saving.rules.day_bytes_max,
+        )
+
     async def run(self, enrolment: Enrolment | None, figures: Figures) -> None:
         """Wait for the enrolment if need be, then sync until cancelled."""
         if enrolment is None:
             enrolment = await wait_for_enrolment(self._config.keys_dir)
             await until_recorded(partial(self._journal.enrol, enrolment.identity))
         await self._take_first_answer(enrolment)
+        await self.saving.meter.load(self._journal)
         self._board.update(line="offline", line_since=local(self._clock.now_ms()).isoformat())
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._keep_uploading(), name="uploads")
@@ -147,12 +164,17 @@ class Line:
         return Uploader(
             self._journal,
             self._folder,
-            TusClient(self._config.province.url, tls_of(self._config, self._clock)),
+            TusClient(
+                self._config.province.url,
+                tls_of(self._config, self._clock),
+                self.saving.meter.add,
+            ),
             self._uploads,
             is_well=lambda: self._board.snapshot().line == "online",
             line_news=lambda: self._board.line_news,
             goodput_bytes_s=self.goodput_bytes_s,
             random=Random(),  # noqa: S311 - jitter
+            saving=self.saving,
         )
 
     async def _sync_until_it_falls(self, enrolment: Enrolment, figures: Figures) -> bool:
@@ -185,7 +207,11 @@ class Line:
         return box_of(enrolment.identity.device_id, self._config.data_dir)
 
     def _made(self, enrolment: Enrolment, figures: Figures) -> Syncer:
-        transport = HttpTransport(self._config.province.url, tls=tls_of(self._config, self._clock))
+        transport = HttpTransport(
+            self._config.province.url,
+            tls=tls_of(self._config, self._clock),
+            count=self.saving.meter.add,
+        )
         random = Random()  # noqa: S311 - jitter, not secrets
         return Syncer(
             self._journal,
@@ -201,6 +227,7 @@ class Line:
             delays=Delays(random, poll_s=self._config.sync.poll_s),
             pacing=Pacing(aim_ms=self._config.sync.exchange_s * 1000),
             uploads=self._uploads,
+            saving=self.saving,
         )
 
     async def _take_first_answer(self, enrolment: Enrolment) -> None:
@@ -240,6 +267,10 @@ def tls_of(config: Config, clock: Clock) -> ssl.SSLContext:
     A clock that cannot be right judges no dates of certificates.
     """
     return client_context(config.province.ca_file, lambda: clock.state() != "suspect")
+
+
+def _rules(config: Config) -> Rules:
+    return Rules(config.sync.day_bytes_max, quiet_hours(config.sync.quiet) or ())
 
 
 def _restart_s(attempt: int) -> float:

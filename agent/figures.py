@@ -22,7 +22,7 @@ from agent.journal.transaction import get_meta
 from agent.reserve import Reserve, reserve_bytes
 from agent.status import OrderShown, TodayCounts
 from agent.sync.report import Collected
-from agent.views import counts, documents, numbers, standing, tally
+from agent.views import counts, documents, numbers, standing, tally, twice
 from agent.views.projector import Views
 from records.catalogue import Procedure
 from records.desk_events import OfficeProfile, OfficeRecoded, PolicySet
@@ -292,7 +292,7 @@ def _problems_open(connection: Connection) -> int:
     row = connection.execute(
         "SELECT (SELECT count(*) FROM rejected) + (SELECT count(*) FROM problem)"
     ).fetchone()
-    return int(row[0])
+    return int(row[0]) + len(twice.listed(connection))
 
 
 def _catalogue(connection: Connection) -> str | None:

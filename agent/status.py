@@ -43,6 +43,21 @@ class OrderShown(Struct, frozen=True, kw_only=True):
     until: str | None = None
 
 
+class SavingShown(Struct, frozen=True, kw_only=True):
+    """What the office holds back to spare its line, and what the line took today.
+
+    `documents`: whether scans go, only those of urgent dossiers do, or all wait; `until`: when they
+    go again by themselves (RFC 3339), None while all go. `day_bytes_max` 0: there is no cap.
+    """
+
+    why: Literal["quiet-hours", "day-bytes"] | None = None
+    documents: Literal["go", "urgent", "wait"] = "go"
+    records: Literal["go", "rarely"] = "go"
+    until: str | None = None
+    bytes_today: int = 0
+    day_bytes_max: int = 0
+
+
 class Status(Struct, frozen=True, kw_only=True):
     """`status --json` of docs/interfaces.md: the sync report without `days`, and the line.
 
@@ -92,13 +107,14 @@ class Status(Struct, frozen=True, kw_only=True):
     delivered: int = 0
     today: TodayCounts = TodayCounts()
     orders: tuple[OrderShown, ...] = ()
+    saving: SavingShown = SavingShown()
 
 
 class Live(Struct, frozen=True):
     """What changes with every commit, asked for at the moment of looking.
 
     `broken`: the code of what keeps the journal from being written, and since when (RFC 3339);
-    `noticed`: problems that stand in no table.
+    `noticed`: problems that stand in no table; `saving`: None where nothing is ever held back.
     """
 
     head: int
@@ -106,6 +122,7 @@ class Live(Struct, frozen=True):
     backlog_bytes: int
     broken: tuple[str, str] | None = None
     noticed: int = 0
+    saving: SavingShown | None = None
 
 
 class StatusBoard:
@@ -133,6 +150,7 @@ class StatusBoard:
             recording=live.broken is None,
             recording_error=error,
             recording_since=since,
+            saving=live.saving or self._status.saving,
         )
         problems_open = status.problems_open + live.noticed + len(conditions(status))
         return msgspec.structs.replace(status, problems_open=problems_open)

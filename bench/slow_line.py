@@ -1,5 +1,6 @@
 """C2, a slow line: 64 kbit/s with 600 ms there and back, between two network namespaces."""
 
+import contextlib
 import http.client
 import socket
 import ssl
@@ -9,10 +10,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
-from bench import workload
+from bench import outbox, workload
 from bench.figures import Figure, Goal, at_most, median, skipped
 from bench.places import Place, answers
 from bench.plan import ONLY_WHOLE, Plan
@@ -66,6 +68,8 @@ def measure(plan: Plan) -> Iterator[Figure]:
     with slow(plan) as made:
         yield drained(plan, made, "drain", DRAIN, 0.0, at_most(7), 1)
         yield drained(plan, made, "drain-loss", DRAIN_LOSS, LOSS, at_most(8.5), plan.often(3, 1))
+        for key, loss, often in (("drain", 0.0, 1), ("drain-loss", LOSS, plan.often(3, 1))):
+            yield baseline(plan, made, key, loss, often)
         made.line.conditions.loss = 0.0
         often = plan.often(2, 1)
         yield returned(plan, made, "return", SILENT, _silent, often)
@@ -122,6 +126,42 @@ def drained(
             f"{made.line.congestion_control}; runs: {', '.join(f'{s:.1f}' for s in times)} s"
         ),
     )
+
+
+def baseline(plan: Plan, made: Slow, key: str, loss: float, often: int) -> Figure:
+    """Let the rival drain as many of the same records over the same line, cold as well."""
+    line, tls = made.line, made.place.made
+    suffix = ", 2 % loss" if loss else ""
+    title = f"baseline: {RECORDS:,} records{suffix}, {outbox.TITLE}"
+    events = made.place.events()[-RECORDS:]
+    times = []
+    line.conditions.loss = loss
+    for number in range(often):
+        plan.tell(f"line: {title} ({number + 1} of {often})")
+        folder = plan.folder / f"outbox-{key}-{number}"
+        folder.mkdir()
+        waiting = outbox.Outbox(folder / "outbox.db")
+        waiting.fill(events)
+        with (
+            contextlib.closing(waiting),
+            outbox.receiver(folder / "r.db", tls, partial(_far, line)),
+        ):
+            address = f"https://{FAR_ADDRESS}:{RAW_PORT}"
+            watch = Stopwatch()
+            in_namespace(line.near, partial(waiting.drain, address, tls.ca_file))
+            times.append(watch.s)
+    return Figure(
+        key=f"line.{key}-outbox",
+        title=title,
+        unit="s",
+        value=median(times),
+        n=f"median of {often}" if often > 1 else "1",
+        note=f"runs: {', '.join(f'{s:.1f}' for s in times)} s",
+    )
+
+
+def _far(line: Netem) -> socket.socket:
+    return in_namespace(line.far, lambda: socket.create_server((FAR_ADDRESS, RAW_PORT)))
 
 
 def raw_transfer(line: Netem, up: int, down: int) -> float:

@@ -1,12 +1,15 @@
 """C1, the wire: TCP payload both ways, with TLS, counted on the line between real processes."""
 
+import contextlib
 import random
+import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from bench import raw, workload
+from bench import outbox, raw, workload
+from bench.authority import Made
 from bench.figures import Figure, at_most, skipped
 from bench.places import Place
 from bench.plan import ONLY_WHOLE, Plan
@@ -129,6 +132,7 @@ def _thousand(plan: Plan) -> Iterator[Figure]:
                 n=f"mean of {often}" if often > 1 else "1",
             )
         polls = [made.cost(0) for _ in range(3)]
+        yield from _baseline(plan, events, made.place.made)
     yield Figure(
         key="wire.idle-hour",
         title="idle, per hour",
@@ -138,6 +142,35 @@ def _thousand(plan: Plan) -> Iterator[Figure]:
         n=f"mean of {len(polls)} polls",
         note=f"computed: {POLLS_AN_HOUR:.0f} polls an hour, each as measured here",
     )
+
+
+def _baseline(plan: Plan, events: Sequence[bytes], made: Made) -> Iterator[Figure]:
+    """Send the same events as the rival would, and some more; count what the same line carries."""
+    plan.tell(f"wire: the same by {outbox.TITLE}")
+    folder = plan.folder / "outbox"
+    folder.mkdir()
+    waiting = outbox.Outbox(folder / "outbox.db")
+    with (
+        contextlib.closing(waiting),
+        outbox.receiver(folder / "received.db", made, _loopback) as port,
+        Link(port) as link,
+    ):
+        for count in (1_000, 10):
+            before = link.up_bytes + link.down_bytes
+            waiting.fill(events[:count])
+            waiting.drain(link.url.replace("http:", "https:"), made.ca_file)
+            yield Figure(
+                key=f"wire.{count}-outbox",
+                title=f"baseline: {count:,} records, {outbox.TITLE}",
+                unit="B",
+                value=link.up_bytes + link.down_bytes - before,
+                n="1",
+                note="TLS handshake included; not sealed, not signed, no receipt",
+            )
+
+
+def _loopback() -> socket.socket:
+    return socket.create_server(("127.0.0.1", 0))
 
 
 def _hundred(plan: Plan) -> Figure:

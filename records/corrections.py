@@ -1,7 +1,8 @@
 """Which parts of a dossier a correction may touch, and how it is laid over them.
 
 A correction is a map of dotted paths to values (`applicant.phone`); `null` clears. What a dossier
-*is* (its procedure, numbers, channels and times) is not corrected: withdraw it and receive anew.
+*is* (its procedure, code, channels and times) is not corrected: withdraw it and receive anew. Its
+place in the register is (`book`, `volume/number`): after a fork two may stand at one.
 """
 
 from collections.abc import Mapping
@@ -10,11 +11,14 @@ from typing import Any
 
 import msgspec
 
+from records.codes import parse_book_ref
 from records.command_types import ApplicantIn, ProxyIn, ReceiveDossier
 from records.values import Applicant, Proxy
 
 _PARTS: Mapping[str, type[msgspec.Struct]] = {"applicant": ApplicantIn, "proxy": ProxyIn}
 _OWN = ("sets", "summary", "note", "pages", "copies", "return_address")
+BOOK = "book"
+"""The place in the register of the dossier's year, as printed."""
 FEE_BEARING = frozenset({"pages", "copies"})
 """Corrections after which the fee is worked out anew."""
 IDENTITY = ("applicant.id_number", "applicant.id_kind")
@@ -28,7 +32,7 @@ def _paths() -> Mapping[str, Any]:
         for part, kind in _PARTS.items()
         for field in msgspec.structs.fields(kind)
     }
-    return MappingProxyType({name: whole[name] for name in _OWN} | parts)
+    return MappingProxyType({name: whole[name] for name in _OWN} | parts | {BOOK: str})
 
 
 CORRECTABLE: Mapping[str, Any] = _paths()
@@ -59,4 +63,12 @@ def applied(
     if "proxy" in parts:
         before = {} if proxy is None else msgspec.to_builtins(proxy)
         replaced["proxy"] = msgspec.convert(before | parts["proxy"], Proxy)
+    if BOOK in changes and (place := book_place(changes[BOOK])) is not None:
+        replaced["volume"], replaced["number"] = place
     return replaced
+
+
+def book_place(value: str | int | None) -> tuple[int, int] | None:
+    """Return volume and number that `volume/number` names, None when it names no such place."""
+    ref = parse_book_ref(value) if isinstance(value, str) else None
+    return None if ref is None or ref.year is not None else (ref.volume, ref.number)

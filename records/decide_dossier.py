@@ -25,7 +25,7 @@ from records.command_types import (
     SupplementDossier,
     WithdrawDossier,
 )
-from records.corrections import FEE_BEARING, IDENTITY
+from records.corrections import BOOK, FEE_BEARING, IDENTITY, book_place
 from records.decide_receive import (
     address_cautions,
     caution,
@@ -237,8 +237,20 @@ def _return(command: ReturnDossier, case: Case) -> Struct:
     return DossierReturned(by=command.by, to=command.to, item=command.item)
 
 
+def _check_place(place: tuple[int, int], dossier: Dossier, case: Case) -> None:
+    """Refuse a place in the register that is taken, and one for a dossier that has none."""
+    year, path = dossier.book_year, f"set.{BOOK}"
+    if year is None:
+        raise Refusal("field-invalid", errors=[wrong(path, "not_in_register")])
+    if case.facts.book_taken(year, *place):
+        taken = wrong(path, "paper_number_taken", year=year, volume=place[0], number=place[1])
+        raise Refusal("field-invalid", errors=[taken])
+
+
 def _correct(command: CorrectDossier, case: Case) -> Struct:
     dossier, fee = case.dossier, None
+    if (place := book_place(command.set.get(BOOK))) is not None:
+        _check_place(place, dossier, case)
     if FEE_BEARING & command.set.keys():
         procedure = case.facts.procedure(dossier.procedure_code, dossier.version)
         pages, copies = (

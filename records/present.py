@@ -156,11 +156,34 @@ class NamedVisitItem(VisitItem, frozen=True, kw_only=True):
     id_number: str | None
 
 
+class Bearer(Struct, frozen=True, kw_only=True):
+    """One of the dossiers that bear one number: who took it in, and when."""
+
+    id: str
+    code: str | None
+    book: str | None
+    applicant: str
+    state: State
+    by: str
+    at: str
+
+
+class TwiceItem(Struct, frozen=True):
+    """A number that more than one dossier bears, the first of them first.
+
+    `kind`: the code on the slip, or the place in the register, `year/volume/number`.
+    """
+
+    kind: Literal["code", "book"]
+    number: str
+    dossiers: tuple[Bearer, ...]
+
+
 class ProblemItem(Struct, frozen=True, kw_only=True):
     """Something a person should know, or do something about.
 
     `subject` is the id of what it is about; of a conflict that is the dossier, and `conflict` both
-    values.
+    values. `twice` holds the dossiers that bear one number, `subject` is the last of them.
     """
 
     id: str
@@ -171,6 +194,7 @@ class ProblemItem(Struct, frozen=True, kw_only=True):
     subject: str | None
     since: str
     conflict: ConflictItem | None = None
+    twice: TwiceItem | None = None
 
 
 class DeliveryMark(Struct, frozen=True):

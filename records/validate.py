@@ -27,7 +27,7 @@ from records.command_types import (
     SupplementDossier,
     VisitorIn,
 )
-from records.corrections import CORRECTABLE
+from records.corrections import BOOK, CORRECTABLE, book_place
 from records.person_numbers import is_id_of, is_id_of_any, is_person_id, is_phone
 from records.reading import info_of, member, read
 from records.texts import wrong
@@ -215,6 +215,8 @@ def _correct(command: CorrectDossier, today: date, errors: Errors) -> None:
             errors.append(wrong(place, "not_correctable", "field-unknown"))
             continue
         good = read(value, info_of(CORRECTABLE[path]), place, errors)
+        if path == BOOK and book_place(value) is None:
+            errors.append(wrong(place, "no_book_place"))
         head, _, name = path.rpartition(".")
         parts.setdefault(head, {})[name] = good
     nameless: dict[str, Any] = {"full_name": None, "paper": None}

@@ -65,7 +65,7 @@ async def import_stick(
     `carrier-crowded`, `carrier-full`, `carrier-gone`, `carrier-failed`; what was taken in by then
     stays, and taking it in again changes nothing.
     """
-    unhurried = replace(ctx, senders=Rates(burst=BURST, per_s=BURST))
+    unhurried = replace(ctx, senders=Rates(burst=BURST, per_s=BURST), carried=True)
     messages, refused = await _read_all(unhurried, reading.find(stick, names.is_message))
     answers: list[tuple[bytes, bytes]] = []
     for number, each in enumerate(messages, 1):

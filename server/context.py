@@ -34,7 +34,7 @@ class ServerContext:
 
     `now_ms` is the server's clock; `random_bytes` gives unguessable bytes; `jitter` only spreads
     load; `admission` bounds what runs at once. `senders`, `tickets` and `addresses` hold how often
-    each of them may still ask.
+    each of them may still ask. `carried`: the messages come by stick, not over the line.
     """
 
     config: Config
@@ -48,3 +48,4 @@ class ServerContext:
     senders: Rates
     tickets: Rates
     addresses: Rates
+    carried: bool = False

@@ -16,11 +16,11 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import msgspec
 from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server import (
+    ahead,
     arrival,
     desk,
     desk_lost,
@@ -150,13 +150,13 @@ async def _answer(
     if turn.current:
         device = await quarantine.watch(conn, device, request, turn, now_ms)
     contact = await meet_journal(conn, device, request, now_ms, current=turn.current)
+    request, contact = await ahead.meet(conn, ctx, device, request, contact, now_ms)
     this = _Exchange(conn, ctx, request, contact.believing(device), turn, now_ms)
     want_days = await _hear(this, contact) if turn.current else False
     said, contact = await _say(this, contact)
     named = await naming.held(conn, contact, request.judged)
     room = naming.PROBLEMS_MAX - len(named)
-    contact = await _take_in(this, contact, room, projects=not said.holds_back)
-    contact = contact.naming(named)
+    contact = (await _take_in(this, contact, room, projects=not said.holds_back)).naming(named)
     if turn.current and contact.verdict == "ok" and contact.place is not None:
         await places.keep_statement(conn, contact.place, request.head)
     values: dict[str, object] = {"turns": turns.encode_state(turn.state)}
@@ -255,7 +255,7 @@ async def _caught_up(this: _Exchange, contact: Contact, met: desk_met.Met) -> Co
     if place is None or not (behind or met.reopened):
         return contact
     place = await places.find(conn, device.office_id, device.device_id, place.journal_id)
-    return msgspec.structs.replace(contact, place=place)
+    return replace(contact, place=place)
 
 
 async def _take_in(this: _Exchange, contact: Contact, room: int, *, projects: bool) -> Contact:

@@ -12,6 +12,8 @@ from typing import Final
 
 import httpx
 
+from agent.sync.metered import Count, MeteredTransport, uncounted
+
 VERSION: Final = "1.0.0"
 BODY_TYPE: Final = "application/offset+octet-stream"
 ANSWER_S: Final = 60.0
@@ -34,10 +36,11 @@ class NotAsked(Exception):  # noqa: N818 - the province's word
 class TusClient:
     """Uploads to one province."""
 
-    def __init__(self, url: str, tls: ssl.SSLContext) -> None:
+    def __init__(self, url: str, tls: ssl.SSLContext, count: Count = uncounted) -> None:
+        """`count` is told of the bytes that moved on the line."""
         self._place = url.rstrip("/") + "/v1/blobs"
         self._client = httpx.AsyncClient(
-            verify=tls,
+            transport=MeteredTransport(tls, count),
             timeout=httpx.Timeout(ANSWER_S, connect=CONNECT_S),
             follow_redirects=False,
             trust_env=False,

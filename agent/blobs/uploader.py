@@ -1,6 +1,7 @@
 """Sends blobs while nothing more important is to be sent: one task of the daemon.
 
 - Events first: nothing is sent while events wait, or while the line is not well.
+- None in quiet hours, nor when the day's bytes are used up (`agent.sync.thrift`).
 - Urgent blobs first, then the one with the least left (`agent.views.documents.waiting`).
 - A request carries what the line moves in about eight seconds, so a cut costs at most one.
 - Where an upload stands the province is asked, never remembered: a kill or a restored disk
@@ -10,6 +11,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Callable, Coroutine
 from functools import partial
@@ -22,6 +24,7 @@ from agent.blobs.folder import BlobFolder
 from agent.blobs.tus import GrantOver, NotAsked, TusClient, UploadCut
 from agent.journal import Journal
 from agent.sync.blobs import Uploads
+from agent.sync.saving import Saving
 from agent.views import documents
 from agent.views.documents import WaitingBlob
 from wire.limits import EXCHANGE_AIM_S, RETRY_S_MAX, RETRY_S_MIN
@@ -53,10 +56,12 @@ class Uploader:
         line_news: Callable[[], asyncio.Event],
         goodput_bytes_s: Callable[[], int | None],
         random: Random,
+        saving: Saving,
     ) -> None:
         self._journal, self._folder, self._client, self._uploads = journal, folder, client, uploads
         self._is_well, self._line_news = is_well, line_news
         self._goodput, self._random = goodput_bytes_s, random
+        self._saving = saving
         self._left_aside: set[bytes] = set()
         self._failures = 0
 
@@ -82,7 +87,8 @@ class Uploader:
     async def _next(self) -> WaitingBlob | None:
         waiting = await self._journal.read(partial(documents.waiting, limit=CHOSEN_FROM))
         passed = self._left_aside | self._uploads.sent.keys()
-        return next((blob for blob in waiting if blob.blob_id not in passed), None)
+        going = (blob for blob in waiting if self._saving.lets_go(urgent=blob.urgent))
+        return next((blob for blob in going if blob.blob_id not in passed), None)
 
     async def _send(self, grant: bytes, blob: WaitingBlob) -> None:
         """Send one blob as far as it goes; whatever stops it is tried again later."""
@@ -117,13 +123,24 @@ class Uploader:
             if offset is None:
                 offset = await self._client.create(grant, blob.blob_id, blob.size)
             while offset < blob.size:
-                if not self._may_send():
+                if not (self._may_send() and self._saving.lets_go(urgent=blob.urgent)):
                     return False
                 data = await asyncio.to_thread(os.pread, file, self._piece_bytes(), offset)
                 offset = await self._client.add(grant, blob.blob_id, offset, data)
+                await self._keep_count()
         finally:
             os.close(file)
         return True
+
+    async def _keep_count(self) -> None:
+        """Put down what a piece took: it took seconds, so an fsync more is nothing.
+
+        On a full disk the count waits for the next exchange that is written.
+        """
+        if not self._saving.meter.owes:
+            return
+        with contextlib.suppress(Refusal):
+            await self._saving.meter.keep(self._journal, lambda _transaction: None)
 
     def _open(self, blob: WaitingBlob) -> int:
         """Open a blob that is all there. Raises Refusal document-damaged."""

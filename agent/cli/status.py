@@ -10,6 +10,7 @@ from agent.cli.tree import Context
 from agent.status import Status
 from agent.views.problems import ProblemList
 from agent.web.line_words import LineWords, line_words
+from agent.web.saving_words import saving_words
 from agent.web.texts import TEXTS, written_age, written_time
 from console.speech import Speech
 from console.table import print_facts
@@ -29,8 +30,11 @@ def run(context: Context, *, as_json: bool) -> None:
         context.speech.print_json(status)
         return
     problems = daemon.get("/api/problems", ProblemList).items
-    words = line_words(msgspec.convert(status, Status))
+    told = msgspec.convert(status, Status)
+    words = line_words(told)
     facts = _facts(context.speech, status, words)
+    if saving := saving_words(told).pick(context.speech.lang):
+        facts.append((context.speech("status.saving"), saving))
     print_facts(facts + _to_look_at(context.speech, status, problems, told=words.told))
 
 

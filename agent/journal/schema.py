@@ -125,6 +125,13 @@ STEPS: Final[Sequence[Sequence[str]]] = (
              at_ms INTEGER NOT NULL
            ) STRICT, WITHOUT ROWID""",
     ),
+    (
+        # Bytes that the line moved on each office day, both ways; an operator counts them too.
+        """CREATE TABLE line_day(
+             day TEXT PRIMARY KEY,
+             bytes INTEGER NOT NULL
+           ) STRICT, WITHOUT ROWID""",
+    ),
 )
 
 VERSION: Final = len(STEPS)

@@ -14,6 +14,8 @@ A state machine without I/O, clock or randomness of its own; drawn in
 - Three times the same disagreement about the same place ends in `Held`: recording goes on, sending
   waits for 'sync now'.
 - Only a `revoked` verdict in a bound answer ends in `Stopped`.
+- Where the line is paid by the byte, ordinary records and polls wait as `agent.sync.thrift` says;
+  what a person asks for, pressing records and what an answer asks for never do.
 
 An input that a state has no row for changes nothing.
 """
@@ -52,6 +54,7 @@ from agent.sync.signals import (
     SyncNow,
     WaitUntil,
 )
+from agent.sync.thrift import RARE_MS, Holding
 from wire.limits import FULL_MESSAGE_PAUSE_S_MIN, REPEATED_VERDICT_MAX
 
 COALESCE_MS = 250
@@ -78,11 +81,19 @@ class Strikes:
 class Engine:
     """When to send. `handle` takes one input and returns what is to be done, in order."""
 
-    def __init__(self, delays: Delays, pacing: Pacing | None = None) -> None:
-        self._delays = delays
+    def __init__(
+        self,
+        delays: Delays,
+        pacing: Pacing | None = None,
+        holding: Callable[[], Holding] = Holding,
+    ) -> None:
+        """`holding` tells what the office holds back at this moment."""
+        self._delays, self._holding = delays, holding
         self.pacing = pacing or Pacing()
         self.state: State = NotEnrolled()
         self.unsent = False
+        self._pressing = False
+        self._sent_ms = 0
         self._attempt = 0
         self._strikes = Strikes()
         self._renewed_ms: int | None = None
@@ -103,32 +114,39 @@ class Engine:
             return self._stop()
         return self._send(now_ms)
 
-    def on_due(self, _state: State, _signal: Due | SyncNow, now_ms: int) -> tuple[Effect, ...]:
-        """The time has come, or a person asks."""
+    def on_sync_now(self, _state: State, _signal: SyncNow, now_ms: int) -> tuple[Effect, ...]:
+        """A person asks."""
         return self._send(now_ms)
 
-    def on_due_backing_off(
-        self, state: BackingOff, _signal: Due, now_ms: int
-    ) -> tuple[Effect, ...]:
+    def on_due_idle(self, _state: Idle, signal: Due, now_ms: int) -> tuple[Effect, ...]:
+        """The time has come; an office with nothing to send asks for nothing in quiet hours."""
+        quiet_ms = self._holding().quiet_ms
+        if signal.asked or self.unsent or quiet_ms == 0:
+            return self._send(now_ms)
+        until_ms = now_ms + self._delays.after_quiet_ms(quiet_ms)
+        return self._wait(Idle(until_ms), until_ms)
+
+    def on_due_backing_off(self, state: BackingOff, signal: Due, now_ms: int) -> tuple[Effect, ...]:
         """Try again; on a line known to be down the probe does that, for less than a message."""
-        if self._probing and state.fault.reachable is False:
+        down = self._probing and state.fault.reachable is False
+        if down or (self._pause_ms(now_ms) and not signal.asked):
             return self._back_off(state.fault, now_ms)
         return self._send(now_ms)
 
-    def on_appended_idle(self, state: Idle, _signal: Appended, now_ms: int) -> tuple[Effect, ...]:
+    def on_appended_idle(self, state: Idle, signal: Appended, now_ms: int) -> tuple[Effect, ...]:
         """New events: let their neighbours catch up, then send."""
         self.unsent = True
-        soon_ms = min(state.until_ms, now_ms + COALESCE_MS)
-        return self._wait(Idle(soon_ms), soon_ms)
+        self._pressing |= signal.pressing
+        return self._soon(state, now_ms)
 
     def on_asking(self, state: Idle, _signal: Asking, now_ms: int) -> tuple[Effect, ...]:
         """Something is to be asked about blobs: soon, with what else comes up meanwhile."""
-        soon_ms = min(state.until_ms, now_ms + COALESCE_MS)
-        return self._wait(Idle(soon_ms), soon_ms)
+        return () if self._holding().quiet_ms else self._soon(state, now_ms)
 
-    def on_appended(self, _state: State, _signal: Appended, _now_ms: int) -> tuple[Effect, ...]:
+    def on_appended(self, _state: State, signal: Appended, _now_ms: int) -> tuple[Effect, ...]:
         """New events while a request is open or the line is down: they go with the next message."""
         self.unsent = True
+        self._pressing |= signal.pressing
         return self._probe()
 
     def on_sync_now_exchanging(
@@ -142,7 +160,8 @@ class Engine:
         self, state: BackingOff, _signal: NetworkUp, now_ms: int
     ) -> tuple[Effect, ...]:
         """The line is back: no reason to wait, if the line was the trouble."""
-        return self._send(now_ms) if state.fault.of_the_line else ()
+        goes = state.fault.of_the_line and not self._pause_ms(now_ms)
+        return self._send(now_ms) if goes else ()
 
     def on_network_up_exchanging(
         self, state: Exchanging, _signal: NetworkUp, now_ms: int
@@ -169,7 +188,7 @@ class Engine:
         """A bound answer is applied: go on, come to rest, or deal with a disagreement."""
         if signal.request != state.request:
             return ()
-        self.unsent = signal.unsent
+        self.unsent, self._pressing = signal.unsent, signal.pressing
         self.pacing = self.pacing.acknowledged(signal.load)
         if signal.fault is not None:
             return self._disagreed(signal.fault, signal.place, now_ms)
@@ -178,9 +197,11 @@ class Engine:
             return self._back_off(RECEIPT_STUCK, now_ms)
         self._attempt = 0
         shown = Show("online", signal.notice)
-        if signal.unsent or signal.more:
+        pause_ms = self._pause_ms(now_ms)
+        if signal.more or (signal.unsent and not pause_ms):
             return (shown, *self._send(now_ms))
-        until_ms = now_ms + self._delays.poll_ms(signal.next_after_s)
+        poll_ms = self._delays.poll_ms(signal.next_after_s)
+        until_ms = now_ms + (pause_ms if signal.unsent else max(poll_ms, pause_ms))
         return (shown, *self._wait(Idle(until_ms), until_ms))
 
     def on_failed(self, state: Exchanging, signal: Failed, now_ms: int) -> tuple[Effect, ...]:
@@ -211,8 +232,20 @@ class Engine:
             return (Show(fault.line, fault), *self._send(now_ms))
         return self._back_off(fault, now_ms)
 
+    def _pause_ms(self, now_ms: int) -> int:
+        """Return how long ordinary records still wait; 0: they need not."""
+        if self._pressing or not self._holding().rarely:
+            return 0
+        return max(self._sent_ms + RARE_MS - now_ms, 0)
+
+    def _soon(self, state: Idle, now_ms: int) -> tuple[Effect, ...]:
+        soon_ms = now_ms + max(COALESCE_MS, self._pause_ms(now_ms))
+        until_ms = min(state.until_ms, soon_ms)
+        return self._wait(Idle(until_ms), until_ms)
+
     def _send(self, now_ms: int) -> tuple[Effect, ...]:
         self._requests += 1
+        self._sent_ms = now_ms
         self.state = Exchanging(self._requests, now_ms)
         send = Send(self._requests, self.pacing.batch())
         return (*self._probe(), WaitUntil(None), send)
@@ -269,8 +302,8 @@ Row = Callable[[Engine, Any, Any, int], tuple[Effect, ...]]
 
 TRANSITIONS: Mapping[tuple[type[State], type[Input]], tuple[Row, tuple[type[State], ...]]] = {
     (NotEnrolled, Enrolled): (Engine.on_enrolled, (Exchanging, Stopped)),
-    (Idle, Due): (Engine.on_due, (Exchanging,)),
-    (Idle, SyncNow): (Engine.on_due, (Exchanging,)),
+    (Idle, Due): (Engine.on_due_idle, (Exchanging, Idle)),
+    (Idle, SyncNow): (Engine.on_sync_now, (Exchanging,)),
     (Idle, Appended): (Engine.on_appended_idle, (Idle,)),
     (Idle, Asking): (Engine.on_asking, (Idle,)),
     (Exchanging, Appended): (Engine.on_appended, (Exchanging,)),
@@ -283,10 +316,10 @@ TRANSITIONS: Mapping[tuple[type[State], type[Input]], tuple[Row, tuple[type[Stat
     ),
     (Exchanging, Failed): (Engine.on_failed, (BackingOff, Exchanging)),
     (BackingOff, Due): (Engine.on_due_backing_off, (Exchanging, BackingOff)),
-    (BackingOff, SyncNow): (Engine.on_due, (Exchanging,)),
+    (BackingOff, SyncNow): (Engine.on_sync_now, (Exchanging,)),
     (BackingOff, NetworkUp): (Engine.on_network_up, (Exchanging, BackingOff)),
     (BackingOff, Appended): (Engine.on_appended, (BackingOff,)),
-    (Held, SyncNow): (Engine.on_due, (Exchanging,)),
+    (Held, SyncNow): (Engine.on_sync_now, (Exchanging,)),
 }
 """Row and possible next states of every (state, input) that means something."""
 

@@ -28,6 +28,7 @@ import msgspec
 
 from agent.sync import faults
 from agent.sync.faults import Fault
+from agent.sync.metered import Count, uncounted
 from agent.sync.one_write import OneWriteTransport
 from agent.sync.tls import client_context
 from agent.sync.transport import ExchangeError, Reply
@@ -80,8 +81,14 @@ class HttpTransport:
     """Posts messages to one address of the province."""
 
     def __init__(
-        self, url: str, *, tls: ssl.SSLContext | None = None, patience: Patience | None = None
+        self,
+        url: str,
+        *,
+        tls: ssl.SSLContext | None = None,
+        patience: Patience | None = None,
+        count: Count = uncounted,
     ) -> None:
+        """`count` is told of the bytes that moved on the line."""
         self._url = httpx.URL(url.rstrip("/") + "/v1/exchange")
         self._patience = patience or Patience()
         self._trace = _Trace()
@@ -90,6 +97,7 @@ class HttpTransport:
                 tls or client_context(),
                 keepalive_s=KEPT_OPEN_S,
                 socket_options=_socket_options(),
+                count=count,
             ),
             timeout=httpx.Timeout(self._patience.silence_s, connect=self._patience.connect_s),
             follow_redirects=False,

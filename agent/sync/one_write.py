@@ -15,6 +15,8 @@ from typing import Any
 import httpcore
 import httpx
 
+from agent.sync.metered import Count, MeteredBackend, uncounted
+
 
 class OneWriteTransport(httpx.AsyncHTTPTransport):
     """httpx's own transport, for one connection that is kept `keepalive_s`."""
@@ -25,8 +27,12 @@ class OneWriteTransport(httpx.AsyncHTTPTransport):
         *,
         keepalive_s: float,
         socket_options: Iterable[httpcore.SOCKET_OPTION],
+        count: Count = uncounted,
     ) -> None:
-        """Connections are verified with `tls`; the environment is not looked at."""
+        """Connections are verified with `tls`; the environment is not looked at.
+
+        `count` is told of the bytes that moved.
+        """
         super().__init__(verify=tls, trust_env=False)
         # httpx has no parameter for the network backend; its pool is httpcore's, made here.
         self._pool = httpcore.AsyncConnectionPool(
@@ -34,15 +40,15 @@ class OneWriteTransport(httpx.AsyncHTTPTransport):
             max_connections=1,
             keepalive_expiry=keepalive_s,
             socket_options=list(socket_options),
-            network_backend=_Backend(),
+            network_backend=_Backend(count),
         )
 
 
 class _Backend(httpcore.AsyncNetworkBackend):
     """Connects as httpcore does with asyncio."""
 
-    def __init__(self) -> None:
-        self._backend = httpcore.AnyIOBackend()
+    def __init__(self, count: Count) -> None:
+        self._backend = MeteredBackend(count)
 
     async def connect_tcp(
         self,

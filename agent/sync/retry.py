@@ -18,6 +18,8 @@ PERSON_WAIT_MAX_S = 1_800
 """Until a person acted an answer will hardly change: then only as often as an idle office."""
 POLL_SPREAD = 1 / 6
 """Share of the pause over which idle offices are strewn, so that they do not ask all at once."""
+QUIET_OVER_S_MAX = 300
+"""Offices whose quiet hours end with the same minute ask strewn over this long."""
 SERVER_WAIT_SPREAD = 0.1
 """A Retry-After names the same second to everybody; this share of it is added at random."""
 
@@ -63,3 +65,7 @@ class Delays:
         if next_after_s > 0:
             return min(next_after_s, NEXT_AFTER_S_MAX) * 1_000
         return round(self._poll_s * self._random.uniform(1, 1 + POLL_SPREAD) * 1_000)
+
+    def after_quiet_ms(self, quiet_ms: int) -> int:
+        """Return the wait of an office with nothing to send that is quiet for so long yet."""
+        return quiet_ms + round(self._random.uniform(0, QUIET_OVER_S_MAX) * 1_000)

@@ -19,13 +19,14 @@ from typing import Any, TypeAlias, TypeVar
 import structlog
 
 from agent.clock import Clock
-from agent.journal import Journal, Transaction, succession
+from agent.journal import Journal, Transaction
 from agent.keys import JOURNAL_ID_BYTES, Enrolment
-from agent.sync import faults, own_box, store
+from agent.sync import faults, store
 from agent.sync.answer import Answer, open_answer, open_short_answer
 from agent.sync.blobs import NoUploads, Uploads
 from agent.sync.builder import Builder, Built, Extras
 from agent.sync.engine import Engine
+from agent.sync.gathering import gather
 from agent.sync.netlink import RouteWatch, open_route_socket
 from agent.sync.pacing import Batch, Load, Pacing
 from agent.sync.posting import Posting
@@ -34,6 +35,7 @@ from agent.sync.proving import Proving
 from agent.sync.receipts import Applied, apply
 from agent.sync.report import Reporter, Silent, Told
 from agent.sync.retry import Delays
+from agent.sync.saving import Saving
 from agent.sync.session import Envelope, Session
 from agent.sync.signals import (
     Abandon,
@@ -89,6 +91,7 @@ class Syncer:
         delays: Delays | None = None,
         pacing: Pacing | None = None,
         uploads: Uploads | None = None,
+        saving: Saving | None = None,
     ) -> None:
         """`show` is told the line's state; `connect` tells whether the province can be reached.
 
@@ -104,9 +107,10 @@ class Syncer:
         self._box = box
         self._session, self._fresh_bytes = Session(fresh_bytes), fresh_bytes
         self._probe = LineProbe(connect, clock, random)
-        self._engine = Engine(delays or Delays(random), pacing)
+        self._saving = saving or Saving(clock)
+        self._engine = Engine(delays or Delays(random), pacing, self._saving.holding)
         self._uploads = uploads or NoUploads()
-        self._uploads.ask = self._ask
+        self._uploads.ask = lambda: self._feed(Asking())
         self._held = journal.delivered
         self._extras = Extras()
         self._days_wanted = False
@@ -131,10 +135,8 @@ class Syncer:
 
     def sync_now(self) -> None:
         """A person wants it now: try at once, whatever was waited for."""
+        self._saving.asked()
         self._feed(SyncNow())
-
-    def _ask(self) -> None:
-        self._feed(Asking())
 
     async def settled(self) -> None:
         """Try at once, and return when nothing is left to deliver; give it a timeout."""
@@ -148,7 +150,7 @@ class Syncer:
         What waits for 'sync now' goes on waiting: this is no person's wish.
         """
         kept = self._proving.ask()
-        self._feed(Due())
+        self._feed(Due(asked=True))
         await kept.wait()
 
     async def run(self) -> None:
@@ -180,7 +182,7 @@ class Syncer:
             await self._journal.wait_change(seen)
             before, seen = seen, self._journal.marks
             if seen.head.seq > before.head.seq:
-                self._feed(Appended())
+                self._feed(Appended(await self._saving.presses(self._journal, before.head.seq)))
 
     async def _follow_network(self) -> None:
         sock = open_route_socket()
@@ -276,28 +278,26 @@ class Syncer:
 
     async def _build(self, batch: Batch, told: Told, envelope: Envelope) -> Built:
         query = partial(
-            store.read_outgoing,
+            gather,
             start=self._held,
             plain_bytes=batch.plain_bytes,
+            box=self._box,
+            uploads=self._uploads,
             gives_back=self._extras.gives_back,
         )
-        outgoing = await self._journal.read(query)
-        kept_ms = await self._journal.read(store.proof_ms)
-        due = self._proving.is_due(kept_ms, self._clock.now_ms(), self._clock.mono_ms())
-        branch = await self._journal.read(succession.wanted)
-        box = await self._journal.read(partial(own_box.shown, box=self._box))
-        named = await self._journal.read(self._uploads.names)
+        read = await self._journal.read(query)
+        due = self._proving.is_due(read.proof_ms, self._clock.now_ms(), self._clock.mono_ms())
         extras = replace(
             self._extras,
             report=told.report,
             days=told.days,
             prove=due,
-            branch=branch,
-            box=box,
-            blobs=named,
+            branch=read.branch,
+            box=read.box,
+            blobs=read.blobs,
         )
-        building = partial(self._builder.build, outgoing, batch, extras, envelope)
-        return replace(await self._on_thread(building), named=named)
+        building = partial(self._builder.build, read.outgoing, batch, extras, envelope)
+        return replace(await self._on_thread(building), named=read.blobs)
 
     async def _answered(
         self, request: int, built: Built, load: Load, reply: Reply, told: Told
@@ -318,7 +318,7 @@ class Syncer:
             return applied
 
         try:
-            applied = await self._journal.write(job)
+            applied = await self._saving.meter.keep(self._journal, job)
         except Refusal as refusal:
             raise ExchangeError(faults.not_durable(refusal), "effects of the answer") from refusal
         self._session.answered(built.envelope, answer.down, self._clock.mono_ms())
@@ -338,6 +338,7 @@ class Syncer:
                 unsent=self._unsent(),
                 # What was recorded after a message was built does not make it one in vain.
                 progress=applied.progress or built.load.plain_bytes == 0,
+                pressing=await self._saving.presses(self._journal, self._held.seq),
                 more=self._wants_more(applied, told, built) or self._uploads.is_asking(built.named),
                 fault=None if applied.given_back else applied.fault,
                 notice=applied.notice,
@@ -374,7 +375,8 @@ class Syncer:
         if error.fault.ends_session:
             self._session.end()
         try:
-            await self._journal.write(partial(store.log_exchange, load=load, fault=error.fault))
+            log = partial(store.log_exchange, load=load, fault=error.fault)
+            await self._saving.meter.keep(self._journal, log)
         except Refusal as refusal:
             # The log row is lost; what keeps the disk from being written is the greater trouble.
             error = ExchangeError(faults.not_durable(refusal), str(error))

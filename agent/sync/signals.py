@@ -80,12 +80,16 @@ class Enrolled:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """The time of the last `WaitUntil` has come."""
+    """The time of the last `WaitUntil` has come. `asked`: no, somebody wants an answer."""
+
+    asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """The journal grew."""
+    """The journal grew. `pressing`: by something that does not wait for a cheaper hour."""
+
+    pressing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,8 @@ class Answered:
     """Events lie beyond what the province is now known to hold."""
     progress: bool = True
     """What the province is known to hold moved, or desk events came in."""
+    pressing: bool = False
+    """One of these does not wait for a cheaper hour; only found out while some would."""
     more: bool = False
     """Something else is wanted at once: further desk events, or the days."""
     fault: Fault | None = None

@@ -6,7 +6,7 @@ import msgspec
 
 from agent.journal.database import Connection
 from agent.journal.succession import SUCCEEDED
-from agent.views import conflicts, stored
+from agent.views import conflicts, stored, twice
 from records import present
 from records.moment import local
 from records.present import ConflictItem, ProblemItem, Severity
@@ -15,6 +15,7 @@ from wire.problems import CATALOGUE, ProblemType
 UNNAMED: Final = "internal"
 """Stands for a code that a later version has written."""
 CONFLICT: Final = "conflict-open"
+TWICE: Final = "number-taken-twice"
 FOR_A_PERSON: Final = frozenset({SUCCEEDED})
 """Codes of what is noted and asks somebody to look at dossiers."""
 ROWS_MAX: Final = 500
@@ -46,10 +47,17 @@ def problems(connection: Connection) -> ProblemList:
         severity: Severity = "act" if code in FOR_A_PERSON else "warn"
         items.append(_item(f"noted-{no}", code, _subject(connection, pos), since, severity))
     for loaded, kept in conflicts.listed(connection):
-        item = present.conflict_item(kept)
+        conflict = present.conflict_item(kept)
         since = local(kept.mark.at_ms).isoformat()
         subject = str(loaded.first.id)
-        items.append(_item(f"conflict-{kept.id}", CONFLICT, subject, since, "act", item))
+        items.append(_item(f"conflict-{kept.id}", CONFLICT, subject, since, "act", conflict))
+    for one in twice.listed(connection):
+        shown = one.item
+        last = shown.dossiers[-1]
+        id_ = f"twice-{one.kind}-{last.id}"
+        items.append(
+            msgspec.structs.replace(_item(id_, TWICE, last.id, last.at, "act"), twice=shown)
+        )
     items.sort(key=lambda item: item.since, reverse=True)
     return ProblemList(tuple(items[:ROWS_MAX]), None)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.web.texts import TEXTS, written_time
-from records.present import ConflictItem, ProblemItem, ValueItem
+from records.present import Bearer, ConflictItem, ProblemItem, ValueItem
 from wire.texts import Lang
 
 
@@ -28,6 +28,16 @@ class ConflictRow:
 
 
 @dataclass(frozen=True, slots=True)
+class BearerRow:
+    """One of the dossiers that bear a number, as it is written."""
+
+    id: str
+    name: str
+    applicant: str
+    author: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProblemRow:
     """An open problem: since when, what it is about, what to do."""
 
@@ -40,6 +50,8 @@ class ProblemRow:
     dossier: str
     dossier_name: str
     conflict: ConflictRow | None
+    number: str
+    bearers: tuple[BearerRow, ...]
 
 
 def problem_rows(
@@ -57,9 +69,17 @@ def problem_rows(
             dossier=(item.subject or "") if item.subject in names else "",
             dossier_name=names.get(item.subject or "", ""),
             conflict=None if item.conflict is None else conflict_row(item.conflict, lang),
+            number="" if item.twice is None else item.twice.number,
+            bearers=() if item.twice is None else tuple(map(_bearer, item.twice.dossiers)),
         )
         for item in problems
     )
+
+
+def _bearer(bearer: Bearer) -> BearerRow:
+    name = " · ".join(part for part in (bearer.code, bearer.book) if part)
+    author = ", ".join(part for part in (bearer.by, written_time(bearer.at)) if part)
+    return BearerRow(bearer.id, name, bearer.applicant, author)
 
 
 def conflict_row(item: ConflictItem, lang: Lang) -> ConflictRow:

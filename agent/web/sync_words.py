@@ -9,6 +9,7 @@ from agent.sticks import Stick
 from agent.views.exchanges import Hour
 from agent.views.waiting import Waiting
 from agent.web.line_words import Tone
+from agent.web.saving_words import saving_words
 from agent.web.texts import TEXTS, written_clock, written_count, written_time
 from agent.web.today import Line, WaitingRow, line, waiting_rows, when
 from wire.event import format_time
@@ -74,6 +75,7 @@ class SyncPage:
     sentence: Sentence
     line: Line
     error: ErrorWords | None
+    saving: str
     marks: tuple[MarkRow, ...]
     waiting: tuple[WaitingRow, ...]
     hours: tuple[HourRow, ...]
@@ -93,6 +95,7 @@ def sync_page(  # noqa: PLR0917 - what the page is worked out from
         sentence=sentence(status, waiting, now_ms, lang),
         line=line(status, waiting, now_ms, lang),
         error=_error(status, lang),
+        saving=saving_words(status).pick(lang),
         marks=_marks(status, lang),
         waiting=waiting_rows(waiting, now_ms, lang),
         hours=tuple(_hour(hour, lang) for hour in hours),
@@ -147,7 +150,19 @@ def _marks(status: Status, lang: Lang) -> tuple[MarkRow, ...]:
         _mark("recorded", written_count(status.head, lang), "", lang),
         _mark("delivered", written_count(status.delivered, lang), received, lang),
         _mark("documents", documents, "", lang),
+        _mark(
+            "bytes-today",
+            written_bytes(status.saving.bytes_today, lang),
+            _of_cap(status, lang),
+            lang,
+        ),
     )
+
+
+def _of_cap(status: Status, lang: Lang) -> str:
+    cap = status.saving.day_bytes_max
+    words = {"bytes": written_bytes(cap, lang)}
+    return TEXTS["marks.of-cap"].format(**words).pick(lang) if cap else ""
 
 
 def _mark(name: str, value: str, note: str, lang: Lang) -> MarkRow:

@@ -26,6 +26,7 @@ MODULES: Final[Mapping[str, str]] = {
     "import": "server.cli.carrying",
     "incidents": "server.cli.incidents",
     "conflicts": "server.cli.conflicts",
+    "numbers": "server.cli.numbers",
     "publish": "server.cli.publish",
     "quarantine": "server.cli.quarantine",
     "token": "server.cli.tokens",

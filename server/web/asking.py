@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records.moment import office_day
-from server import conflicts, offices, reconcile, reports
+from server import conflicts, numbers_twice, offices, reconcile, reports
 from server.context import ServerContext
 from server.offices import Office
 from server.standing import STANDINGS, read
@@ -16,6 +16,7 @@ from server.store.projection_tables import dossier
 from server.store.tables import event, feed, incident, problem
 from server.web.detail import Known, Received, Trouble
 from server.web.overview import Line
+from wire.event import parse_time
 
 TROUBLES_SHOWN: Final = 50
 BATCHES_SHOWN: Final = 10
@@ -98,7 +99,21 @@ async def _troubles(conn: AsyncConnection, office_id: bytes) -> list[Trouble]:
         Trouble(code="conflict-open", detail=_values(one), seq=None, at_ms=one.kept.mark.at_ms)
         for one in await conflicts.listed(conn, office_id)
     ]
+    found += [
+        Trouble(code="number-taken-twice", detail=_bearers(one), seq=None, at_ms=_newest_ms(one))
+        for one in await numbers_twice.listed(conn, office_id)
+    ]
     return sorted(found, key=lambda trouble: -trouble.at_ms)[:TROUBLES_SHOWN]
+
+
+def _bearers(one: numbers_twice.Twice) -> str:
+    """Return the number, and of each dossier that bears it who took it in, where, when, its id."""
+    told = [f"{each.by or each.device} {each.at} {each.dossier}" for each in one.records]
+    return f"{one.number}: {' / '.join(told)}"
+
+
+def _newest_ms(one: numbers_twice.Twice) -> int:
+    return max(parse_time(each.at) for each in one.records)
 
 
 def _values(one: conflicts.Open) -> str:

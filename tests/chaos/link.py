@@ -49,7 +49,9 @@ class Link:
     up_bytes and down_bytes count the TCP payload that passed; connections counts accepted ones.
     """
 
-    def __init__(self, target_port: int, port: int = 0) -> None:
+    def __init__(self, target_port: int, port: int = 0, *, send_bytes: int = 0) -> None:
+        """`send_bytes`: how much may be on its way to the target, 0 for what the kernel likes."""
+        self._send_bytes = send_bytes
         self.target_port = target_port
         self.port = port
         self.up_bytes = 0
@@ -130,6 +132,10 @@ class Link:
         except OSError:
             _reset(reply)
             return
+        if self._send_bytes:
+            request.transport.set_write_buffer_limits(0)
+            sock = request.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._send_bytes)
         ends = {reply, request}
         self._open |= ends
         try:

@@ -1,14 +1,16 @@
 """What happens to a dossier that is there."""
 
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
 
 from records.decision import Decision
-from records.dossier import is_late
+from records.dossier import evolve, is_late
 from records.events import decode_body
-from records.office_events import DossierCorrected, DossierExtended
+from records.office_events import DossierCorrected, DossierExtended, DossierReceived
+from records.values import Applicant
 from tests.records.office import APPLICANT, Office
 from wire.problems import Refusal
 
@@ -253,6 +255,39 @@ def test_a_correction_replaces_and_clears() -> None:
 
 
 PASSPORT = APPLICANT | {"id_kind": "passport", "id_number": "C01X00T47"}
+
+
+def test_the_place_in_the_register_is_corrected_where_there_is_one_and_another_is_free() -> None:
+    office = office_with()
+    do(office, "dossier.correct", set={"book": "1/58"}, reason="Trùng số")
+    assert (office.only().book, office.only().book_year) == ("1/58", 2026)
+    later = evolve(
+        office.only(),
+        "dossier.corrected",
+        DossierCorrected(set={"book": "of a later version"}, reason=""),
+        0,
+    )
+    assert later.book == "1/58"
+    received = office.receive(applicant={"full_name": "Lê An"})
+    with pytest.raises(Refusal) as refusal:
+        office.submit(
+            "dossier.correct", dossier="2026/1/58", set={"book": received.book}, reason="x"
+        )
+    assert [error.path for error in refusal.value.errors] == ["set.book"]
+
+
+def test_a_dossier_of_no_register_has_no_place_to_correct() -> None:
+    office = Office()
+    body = DossierReceived(
+        procedure_code="1.000001",
+        channel="direct",
+        return_channel="direct",
+        applicant=Applicant(full_name="Lê An"),
+    )
+    office.append("dossier.received", None, body)
+    with pytest.raises(Refusal) as refusal:
+        office.submit("dossier.correct", dossier=str(UUID(int=1)), set={"book": "1/58"}, reason="x")
+    assert [error.path for error in refusal.value.errors] == ["set.book"]
 
 
 def test_a_corrected_number_has_the_shape_of_the_dossiers_own_kind() -> None:

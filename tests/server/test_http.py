@@ -57,9 +57,14 @@ class Door:
 
 
 @asynccontextmanager
-async def served(ctx: ServerContext) -> AsyncIterator[Door]:
-    """Serve on a free port; a connection waits until the server takes it."""
+async def served(ctx: ServerContext, *, receive_bytes: int = 0) -> AsyncIterator[Door]:
+    """Serve on a free port; a connection waits until the server takes it.
+
+    `receive_bytes`: how much the kernel keeps of what the server has not read, 0 for the usual.
+    """
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        if receive_bytes:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         server = uvicorn.Server(uvicorn_config(ctx))
         task = asyncio.create_task(server.serve([listener]), name="server")
         try:

@@ -14,6 +14,9 @@ from agent.blobs.tus import GrantOver, NotAsked, TusClient, UploadCut
 from agent.blobs.uploader import Uploader
 from agent.journal import Transaction
 from agent.sync.blobs import NoUploads, Uploads
+from agent.sync.meter import days
+from agent.sync.saving import Saving
+from agent.sync.thrift import Rules
 from agent.views import documents
 from agent.views.documents import WaitingBlob
 from tests.agent.blobs.conftest import Scans
@@ -181,6 +184,7 @@ class FakeTus:
         self.held: dict[bytes, bytearray] = {}
         self.fails: list[Exception] = []
         self.calls: list[tuple[str, int]] = []
+        self.moved: Callable[[int], None] = lambda _count: None
 
     async def offset(self, _grant: bytes, blob_id: bytes) -> int | None:
         self._fail()
@@ -193,6 +197,7 @@ class FakeTus:
     async def add(self, _grant: bytes, blob_id: bytes, offset: int, data: bytes) -> int:
         self.calls.append((blob_id.hex()[:4], len(data)))
         self._fail()
+        self.moved(len(data))
         self.held[blob_id][offset:] = data
         return len(self.held[blob_id])
 
@@ -204,7 +209,9 @@ class FakeTus:
 
 
 @contextlib.asynccontextmanager
-async def uploading(scans: Scans, fake: FakeTus, uploads: Uploads) -> AsyncIterator[None]:
+async def uploading(
+    scans: Scans, fake: FakeTus, uploads: Uploads, rules: Rules | None = None
+) -> AsyncIterator[Saving]:
     """Let an uploader run; the journal counts as delivered."""
 
     def deliver(transaction: Transaction) -> None:
@@ -213,6 +220,7 @@ async def uploading(scans: Scans, fake: FakeTus, uploads: Uploads) -> AsyncItera
     await scans.journal.write(deliver)
     line = asyncio.Event()
     line.set()  # a line that always has news makes nobody wait
+    saving = Saving(scans.clock, rules)
     uploader = Uploader(
         scans.journal,
         BlobFolder(scans.blobs, 0),
@@ -222,10 +230,11 @@ async def uploading(scans: Scans, fake: FakeTus, uploads: Uploads) -> AsyncItera
         line_news=lambda: line,
         goodput_bytes_s=lambda: 4_000,
         random=Random(1),
+        saving=saving,
     )
     running = asyncio.create_task(uploader.run())
     try:
-        yield
+        yield saving
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
@@ -286,4 +295,21 @@ async def test_a_grant_that_is_over_is_asked_for_again(scans: Scans) -> None:
             await asked.wait()
         assert not uploads.grant
         uploads.answered((), down(wanted=(bytes(32),), grant=b"h"))
+        await all_sent(uploads, 1)
+
+
+async def test_over_the_cap_documents_wait_in_the_middle_until_a_person_asks(scans: Scans) -> None:
+    (blob,) = await captured(scans)
+    fake, uploads = FakeTus(), Uploads()
+    uploads.grant = b"g"
+    async with uploading(scans, fake, uploads, Rules(day_bytes_max=80_000)) as saving:
+        fake.moved = saving.meter.add
+        async with asyncio.timeout(20):
+            while saving.meter.owes or saving.lets_go(urgent=False):  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+        assert sum(size for _, size in fake.calls) == 64_000 < blob.size
+        (counted,) = (await scans.journal.read(days)).values()
+        assert counted == 64_000
+        saving.asked()
+        uploads.news.set()
         await all_sent(uploads, 1)

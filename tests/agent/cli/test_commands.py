@@ -17,6 +17,7 @@ from openpyxl import load_workbook
 from agent.cli.tree import MODULES
 from agent.journal import database
 from agent.journal.backup import backup
+from agent.status import SavingShown
 from records.leases import LeaseWarning
 from tests.agent.cli.terminal import PROGRAM, Terminal
 from tests.agent.web.office import CHECK_IN, RECEIVE, Office
@@ -232,6 +233,19 @@ async def test_status_says_that_the_line_is_held_and_what_needs_a_look(
     assert said.count("(fork)") == 1, "what the line says is not said twice"
     told = (await at_office.run("status", "--json")).json
     assert (told["line_error"], told["line_held"], told["problems_open"]) == ("fork", True, 13)
+
+
+async def test_status_says_what_waits_to_spare_the_line(
+    office: Office, at_office: Terminal
+) -> None:
+    assert "Sparing the line" not in (await at_office.run("status", COMMUNE_LANG="en")).out
+    until = "2026-11-22T06:00:00+07:00"
+    held = SavingShown(why="quiet-hours", documents="wait", until=until)
+    office.parts.board.update(saving=held)
+    said = (await at_office.run("status", COMMUNE_LANG="en")).out
+    assert "go on by themselves at 22/11/2026 06:00" in said
+    told = (await at_office.run("status", "--json")).json["saving"]
+    assert (told["why"], told["documents"], told["until"]) == ("quiet-hours", "wait", until)
 
 
 async def test_sync_says_what_a_held_line_waits_for(office: Office, at_office: Terminal) -> None:

@@ -50,6 +50,8 @@ hostname = "motcua.local"
 [sync]
 poll_s = 60
 exchange_s = 4
+day_bytes_max = 20_000_000
+quiet = "21:00-06:00"
 [[devices]]
 name = "door"
 driver = "barcode"
@@ -63,8 +65,13 @@ pattern = ""
     assert read.province.ca_file == Path("/etc/commune/ca.pem")
     assert read.data_dir == Path("/var/lib/commune")
     assert read.sync.poll_s == 60
+    assert (read.sync.day_bytes_max, read.sync.quiet) == (20_000_000, "21:00-06:00")
     assert read.devices[0].port == "usb:0c2e:0b61:20171A0D"
     assert read.devices[0].baud == 19_200
+
+
+def test_hours_that_leave_nothing_of_the_day_are_refused() -> None:
+    assert wrong(GOOD + '[sync]\nquiet = "00:00-24:00"\n') == [("sync.quiet", 7)]
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from agent.sync.http import HttpTransport, Patience
 from agent.sync.probe import connects
 from agent.sync.report import Reporter
 from agent.sync.retry import Delays
+from agent.sync.saving import Saving
 from agent.sync.shell import Syncer
 from agent.sync.signals import Show
 from tests.agent.sync.province import FakeProvince, Loopback
@@ -117,6 +118,7 @@ class Station:
         self.looks = Looks()
         self.delays = QuickDelays()
         self.patience = QUICK
+        self.saving = Saving(TestClock())
         self.reporter: Reporter | None = None
         self.syncer: Syncer | None = None
         self.task: asyncio.Task[None] | None = None
@@ -127,7 +129,7 @@ class Station:
             await self.journal.write_many(jobs[start : start + 1000])
 
     def start(self) -> None:
-        transport = HttpTransport(self.url, patience=self.patience)
+        transport = HttpTransport(self.url, patience=self.patience, count=self.saving.meter.add)
         self.syncer = Syncer(
             self.journal,
             self.enrolment(),
@@ -140,6 +142,7 @@ class Station:
             fresh_bytes=secrets.token_bytes,
             reporter=self.reporter,
             delays=self.delays,
+            saving=self.saving,
         )
         self.task = asyncio.create_task(self.syncer.run(), name="syncer")
 

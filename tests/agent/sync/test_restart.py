@@ -27,6 +27,9 @@ data_dir = "data"
 url = "{url}"
 [api]
 socket = "agent.sock"
+[sync]
+day_bytes_max = 20_000_000
+quiet = "21:00-06:00"
 """
 
 
@@ -86,4 +89,11 @@ async def test_sync_that_falls_is_shown_and_begun_anew_while_recording_goes_on(
         watching.cancel()
         syncing.cancel()
     assert figures.asked >= 2
+    moved = line.saving_shown().bytes_today
+    assert moved > 1_000
+    line.saving.meter.add(20_000_000)
+    told = line.saving_shown()
+    assert (told.documents, told.records, told.day_bytes_max) == ("wait", "rarely", 20_000_000)
+    assert told.bytes_today == moved + 20_000_000
+    assert told.until is not None
     assert len(office.province.events) == 3

@@ -4,9 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from agent.journal import Transaction
 from agent.mounts import Mount
+from agent.status import SavingShown
 from agent.web.sync_words import written_bytes
 from records.sync_report import BlobBacklog, ExchangeReport
 from tests.agent.web.office import RECEIVE, SUPERVISOR, Office
@@ -62,6 +64,29 @@ async def test_one_sentence_says_whether_anything_is_missing(office: Office) -> 
     assert "2 scanned files are missing" in whole
     assert "2 files wait (1.3 MB)" in whole
     assert active_parts(whole) == []
+
+
+async def test_what_waits_to_spare_the_line_is_said_with_the_time_it_goes_on(
+    office: Office,
+) -> None:
+    assert "Moved over the line today" in await page(office)
+    shown = SavingShown(
+        why="day-bytes",
+        documents="urgent",
+        until="2026-11-22T00:00:00+07:00",
+        bytes_today=16_100_000,
+        day_bytes_max=20_000_000,
+    )
+    for held, words in (
+        (shown, "that are not urgent wait until 22/11/2026 00:00"),
+        (replace(shown, documents="wait", records="rarely"), "ordinary records go once an hour"),
+        (replace(shown, why="quiet-hours", documents="wait"), "Quiet hours: scanned documents"),
+    ):
+        office.parts.board.update(saving=held)
+        whole = await page(office)
+        assert words in whole
+        assert "16.1 MB" in whole
+        assert "of 20.0 MB a day" in whole
 
 
 async def test_the_last_error_stands_there_with_its_remedy(office: Office) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from agent.journal import Transaction
+from tests.agent.views.test_twice import fork
 from tests.agent.web.office import CHECK_IN, RECEIVE, Office
 from tests.agent.web.test_line_page import page
 from tests.agent.web.test_pages import active_parts
@@ -84,3 +85,16 @@ async def test_what_the_province_sent_back_leads_to_the_dossier_it_is_about(offi
     whole = await page(office, "/problems")
     assert f'href="/dossiers/{done.id}"' in whole
     assert str(visit.id) not in whole
+
+
+async def test_a_number_that_two_dossiers_bear_is_shown_with_both(office: Office) -> None:
+    done = await office.parts.service.submit_line(as_json(RECEIVE), "lan.nt")
+    await fork(office.journal, "Trần Văn Bốn")
+    async with office.signed_in() as client:
+        page = (await client.get("/problems", headers={"accept-language": "en"})).text
+        told = (await client.get("/api/problems")).json()["items"]
+    assert page.count("Two dossiers bear the same number") == 2
+    assert page.count("Trần Văn Bốn") == 2
+    assert f"<h3>{done.code}</h3>" in page
+    kinds = {item["twice"]["kind"] for item in told if item["code"] == "number-taken-twice"}
+    assert kinds == {"code", "book"}
