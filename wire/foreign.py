@@ -5,7 +5,6 @@ is found out by the next reader, if at all. Here the whole of it is judged at on
 wrong is one exception: problem documents of any box on the line, sync reports of any device.
 """
 
-from functools import cache
 from threading import Lock
 from typing import TypeVar
 
@@ -17,13 +16,7 @@ from wire.problems import Malformed
 
 T = TypeVar("T")
 _one_at_a_time = Lock()
-
-
-@cache
-def _reader(shape: type[T]) -> "msgspec.json.Decoder[T]":
-    """Return the decoder of a shape; never two at once, for what msgspec notes of a type while it looks at it."""
-    with _one_at_a_time:
-        return msgspec.json.Decoder(shape)
+"""Two threads that look at a type for the first time together end the process (`records.events`)."""
 
 
 def read_json(data: bytes, shape: type[T]) -> T:
@@ -37,7 +30,9 @@ def read_json(data: bytes, shape: type[T]) -> T:
     """
     try:
         data.decode()  # a decoder looks only at the text it returns
-        value = _reader(shape).decode(data)
+        with _one_at_a_time:
+            decoder = msgspec.json.Decoder(shape)
+        value = decoder.decode(data)
     except UnicodeDecodeError:
         raise Malformed("not-utf8") from None
     except msgspec.ValidationError as error:
