@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup run test check simulate bench lock clean
+.PHONY: setup run test check simulate sweeps bench lock clean
 
 # The stamp holds the lock files' state: a changed lock installs again, nothing else does.
 setup: $(VENV)/.installed
@@ -32,6 +32,10 @@ check: setup
 SEEDS ?= 1000
 simulate: setup
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(ARGS)
+
+# Every crash point of agent and server: SIGKILL at each write and flush (an hour on two cores).
+sweeps: setup
+	$(BIN)/python -m pytest -n auto -m "not timing" --timeout=1800 tests/chaos $(ARGS)
 
 bench: setup
 	$(BIN)/python -m bench $(ARGS)

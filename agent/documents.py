@@ -45,14 +45,19 @@ class Documents:
     async def prepare(self, *, stale: bool) -> int:
         """Finish or remove what a stop left behind, before the first capture; return the count.
 
-        `stale` views do not know every document: what may be one stays until the next start.
+        `stale` views do not know every document: what may be one stays until the next start. So
+        does everything if the disk fails: people record on, and whoever captures hears of it.
         """
 
         def prepare(connection: Connection) -> int:
             is_known = None if stale else partial(documents.is_known, connection)
             return self._folder.prepare(is_known, partial(scans.is_waiting, connection))
 
-        return await self._journal.read_apart(prepare)
+        try:
+            return await self._journal.read_apart(prepare)
+        except OSError as error:
+            _log.warning("documents not looked through", why=error.strerror)
+            return 0
 
     async def capture_file(self, path: str) -> Captured:
         """Capture the file at an absolute path of this machine.

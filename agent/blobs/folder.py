@@ -34,6 +34,7 @@ class BlobFolder:
         """Keep `reserve_bytes` of the disk free: the journal writes on while scans are refused."""
         self._path = path
         self._reserve_bytes = reserve_bytes
+        self._is_made = False
 
     def prepare(
         self,
@@ -44,9 +45,9 @@ class BlobFolder:
 
         `is_known` tells of a blob's id whether an event names it; None: nobody can say now, and
         the next start asks again. `is_waiting`: whether it is a scan that waits to be attached.
+        Raises OSError.
         """
-        self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        sync_directory(self._path.parent)
+        self._make()
         removed = 0
         for name in sorted(os.listdir(self._path)):  # noqa: PTH208 - names are all that is needed
             is_new = name.endswith(NEW) and is_known is not None
@@ -60,8 +61,20 @@ class BlobFolder:
                 removed += 1
         return removed
 
+    def _make(self) -> None:
+        """Make the folder, once: a blob in it is durable only if its own name is."""
+        if not self._is_made:
+            self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            sync_directory(self._path.parent)
+            self._is_made = True
+
     def begin(self, random: str) -> tuple[int, Path]:
-        """Open a new file for a blob whose id is not known yet. Raises Refusal disk-full."""
+        """Open a new file for a blob whose id is not known yet.
+
+        Raises Refusal disk-full, disk-failed.
+        """
+        with as_refusals():
+            self._make()
         self.check_room(0)
         part = self._path / f"{PART}{random}"
         with as_refusals():

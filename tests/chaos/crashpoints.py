@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -97,6 +97,17 @@ class Sweep:
             if survived == SURVIVED:
                 break
         return self.struck
+
+
+def shards(count: int, taken: Collection[int]) -> list[object]:
+    """The shards of a sweep: those in `taken` on every run, all others with `make sweeps`.
+
+    Each is an even sample of all points, so a few of them see every stretch of the work.
+    """
+    return [
+        pytest.param(shard, marks=() if shard in taken else pytest.mark.exhaustive)
+        for shard in range(count)
+    ]
 
 
 def assert_struck(points: Sweep, at_least: int) -> None:

@@ -80,7 +80,10 @@ class DoomedOffice:
         world.agent.start()
         assert world.agent.await_ready(), f"{point}: does not start again: {world.agent.tail()}"
         if said is not None:
-            again = world.ask_again(said.asked)
+            try:
+                again = world.ask_again(said.asked)
+            except http.client.HTTPException as error:
+                raise AssertionError(f"{point}: {world.agent.tail()}") from error
             assert len(again) == len(said.asked), f"{point}: {world.agent.tail()}"
             for command, first, now in zip(said.asked, said.answered, again, strict=False):
                 assert is_same(first, now), f"{point}: {command}: {first} became {now}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.crashpoints import Point, Sweep, needs_strace
+from tests.chaos.crashpoints import Point, Sweep, needs_strace, shards
 from tests.e2e.exactly_once import realistic
 from tests.e2e.world import World
 
@@ -17,7 +17,7 @@ pytestmark = [
     pytest.mark.timeout(1800),
     needs_strace,
 ]
-SHARDS = 3
+SHARDS = 8
 
 
 def no_data(world: World) -> None:
@@ -56,10 +56,10 @@ def sweep(world: World, points: Sweep, clear: Callable[[World], None], *, at_lea
     print(f"{points.call}: {struck} points of a first start")
 
 
-@pytest.mark.parametrize("shard", range(SHARDS))
+@pytest.mark.parametrize("shard", shards(SHARDS, {3}))
 def test_killed_at_every_write_of_the_first_start(place: Path, shard: int) -> None:
     with World(place) as world:
-        sweep(world, Sweep("pwrite64", shard + 1, SHARDS), no_data, at_least=20)
+        sweep(world, Sweep("pwrite64", shard + 1, SHARDS), no_data, at_least=7)
 
 
 @pytest.mark.parametrize(

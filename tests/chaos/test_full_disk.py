@@ -110,7 +110,7 @@ def test_a_day_on_a_full_disk_takes_visitors_in_and_receipts_but_no_new_dossier(
     assert "reserve is in use" in details.pop()
     shown = world.status()
     assert shown["disk"]["state"] == "reserve", shown["disk"]
-    assert shown["problems_open"] >= 1
+    world.await_status(problems_open=1)
     done = world.sync()
     assert done["backlog"] == 0, "receipts are taken in"
 

@@ -6,18 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.crashpoints import Point, Sweep, needs_strace
+from tests.chaos.crashpoints import Point, Sweep, needs_strace, shards
 from tests.e2e.exactly_once import SEED, realistic
 from tests.e2e.world import World, environment
 
 pytestmark = [pytest.mark.system, pytest.mark.slow, needs_strace]
 COPIED, RECORDED = 20, 40
+SHARDS = 4
 
 
-@pytest.mark.parametrize(
-    ("call", "at_least"), [("rename", 1), ("unlink", 1), ("link", 1), ("fsync", 5), ("pwrite64", 5)]
-)
-def test_killed_in_a_restore(place: Path, call: str, at_least: int) -> None:
+def sweep(place: Path, points: Sweep, *, at_least: int) -> None:
     with World(place) as world:
         world.start_agent()
         first = world.submit(realistic(COPIED))
@@ -42,6 +40,18 @@ def test_killed_in_a_restore(place: Path, call: str, at_least: int) -> None:
             assert done.returncode or stands == min(whole), "a restore that ended has restored"
             return done.returncode != 0
 
-        struck = Sweep(call).over(strike)
-        assert struck >= at_least, f"{call}: the rig is broken"
-        print(f"{call}: {struck} points of a restore")
+        struck = points.over(strike)
+        assert struck >= at_least, f"{points}: the rig is broken"
+        print(f"{points.call}: {struck} points of a restore")
+
+
+@pytest.mark.parametrize("shard", shards(SHARDS, {1}))
+def test_killed_at_every_write_of_a_restore(place: Path, shard: int) -> None:
+    sweep(place, Sweep("pwrite64", shard + 1, SHARDS), at_least=5)
+
+
+@pytest.mark.parametrize(
+    ("call", "at_least"), [("rename", 1), ("unlink", 1), ("link", 1), ("fsync", 5)]
+)
+def test_killed_in_a_restore(place: Path, call: str, at_least: int) -> None:
+    sweep(place, Sweep(call), at_least=at_least)

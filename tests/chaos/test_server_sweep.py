@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.crashpoints import DURABLE, Point, Sweep, assert_struck, needs_strace
+from tests.chaos.crashpoints import DURABLE, Point, Sweep, assert_struck, needs_strace, shards
 from tests.e2e.exactly_once import assert_exactly_once, realistic
 from tests.e2e.world import World
 
@@ -84,7 +84,7 @@ def sweep(place: Path, points: Sweep, *, at_least: int) -> None:
         print(f"{about}, {len(province.recorded)} records, 0 lost, 0 doubled")
 
 
-@pytest.mark.parametrize("shard", range(SHARDS))
+@pytest.mark.parametrize("shard", shards(SHARDS, {2}))
 def test_killed_at_every_write(place: Path, shard: int) -> None:
     sweep(place, Sweep("pwrite64", first=shard + 1, step=SHARDS), at_least=10)
 

@@ -284,8 +284,8 @@ class World:
         """
         connection = http.client.HTTPConnection("agent", timeout=30)
         connection.sock = socket.socket(socket.AF_UNIX)
-        connection.sock.connect(str(self.socket))
         try:
+            connection.sock.connect(str(self.socket))
             connection.request(method, path, body, {"Content-Type": media_type})
             answer = connection.getresponse()
             return answer.status, answer.getheader("Content-Type", ""), json.loads(answer.read())
@@ -296,8 +296,8 @@ class World:
         """Submit commands at the Unix socket, without a process of its own; give the results."""
         connection = http.client.HTTPConnection("agent", timeout=30)
         connection.sock = socket.socket(socket.AF_UNIX)
-        connection.sock.connect(str(self.socket))
         try:
+            connection.sock.connect(str(self.socket))
             body = b"".join(map(as_line, commands))
             headers = {"Content-Type": "application/x-ndjson"}
             connection.request("POST", "/api/commands", body, headers)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent.blobs.folder import BlobFolder
+from agent.documents import Documents
 from agent.journal import Transaction
 from agent.views import documents
 from agent.views.rebuild import rebuild
@@ -233,6 +234,22 @@ async def test_a_start_finishes_or_removes_what_a_stop_left(scans: Scans, tmp_pa
     assert await scans.read_back(told.stem) == PDF
 
 
+async def test_a_folder_that_cannot_be_made_keeps_nobody_from_recording(
+    scans: Scans, tmp_path: Path
+) -> None:
+    in_the_way = tmp_path / "later"
+    in_the_way.write_bytes(b"a file, where the folder is to be")
+    folder = BlobFolder(in_the_way, 0)
+    documents = Documents(scans.journal, folder, os.urandom)
+    assert await documents.prepare(stale=False) == 0
+    with pytest.raises(Refusal) as refused:
+        await documents.begin()
+    assert refused.value.code == "disk-failed"
+    in_the_way.unlink()
+    (await documents.begin()).drop()
+    assert in_the_way.is_dir()
+
+
 async def test_a_rebuild_knows_the_same_documents(scans: Scans) -> None:
     await scans.attach(scans.files / "scan.pdf")
     query = "SELECT id, pos, bytes, urgent, waiting, file FROM document"
@@ -268,6 +285,7 @@ import resource, sys
 from pathlib import Path
 from agent.blobs.capture import Capture
 from agent.blobs.folder import BlobFolder
+from agent.documents import Documents
 from agent.blobs.opening import Opened
 from records.documents import event_of
 import os
