@@ -1,13 +1,14 @@
 """Files that commands name, captured before the transaction that tells of them.
 
 Only who came through the Unix socket may name a path: through the web a clerk would make the
-daemon read any file of the machine.
+daemon read any file of the machine. A scan that waits is named `scan:<id>`, by anybody.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 
 from agent.documents import Documents
+from agent.views.scans import PATH as SCAN
 from records.command_types import AttachDocument
 from records.commands import Submission
 from records.documents import Captured
@@ -32,6 +33,8 @@ class Attaching:
         command = submission.command
         if type(command) is not AttachDocument:
             return {}
+        if command.path.startswith(SCAN):
+            return await self._scan(command.path)
         if actor is not None:
             raise Refusal("document-by-upload")
         if self._documents is None:
@@ -56,6 +59,11 @@ class Attaching:
                     answer = refusal
             after.append(answer)
         return after, files
+
+    async def _scan(self, path: str) -> Files:
+        """Return a waiting scan; whoever is signed in may name one."""
+        captured = None if self._documents is None else await self._documents.scan(path)
+        return {} if captured is None else {path: captured}
 
     async def _once(self, captured: Captured, files: Files) -> Captured:
         """Return the blob of the same file that was captured just before, else this one."""

@@ -4,6 +4,7 @@ Everything wrong in the file is found in one reading and told with its line and 
 (`ConfigInvalid`); nothing wrong is ever replaced by a default. Paths are relative to the file.
 """
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -71,6 +72,18 @@ class Device(Struct, frozen=True, kw_only=True):
     pattern: str = ""
 
 
+class Scans(Struct, frozen=True, kw_only=True):
+    """Where the office's scanner puts its files; None: no folder is watched."""
+
+    folder: Path | None = None
+
+
+class _ScansPart(Struct, frozen=True, kw_only=True):
+    """`[scans]` as it is written."""
+
+    folder: str = ""
+
+
 class _ProvincePart(Struct, frozen=True, kw_only=True):
     """`[province]` as it is written."""
 
@@ -96,6 +109,7 @@ class _File(Struct, frozen=True, kw_only=True):
     province: _ProvincePart
     api: _ApiPart = _ApiPart()
     sync: Sync = Sync()
+    scans: _ScansPart = _ScansPart()
     devices: tuple[Device, ...] = ()
 
 
@@ -108,6 +122,7 @@ class Config(Struct, frozen=True, kw_only=True):
     province: Province
     api: Api
     sync: Sync = Sync()
+    scans: Scans = Scans()
     devices: tuple[Device, ...] = ()
 
     @property
@@ -137,7 +152,7 @@ def parse(text: str, file: Path, *, keys_dir: Path | None = None) -> Config:
     Raises ConfigInvalid with everything that is wrong.
     """
     try:
-        written = settings.read(text, _File, checks=_CHECKS, between=_same_names)
+        written = settings.read(text, _File, checks=_CHECKS, between=_between)
     except SettingsRefused as refused:
         raise ConfigInvalid(file, refused.problems) from None
     base = file.resolve().parent
@@ -151,6 +166,7 @@ def parse(text: str, file: Path, *, keys_dir: Path | None = None) -> Config:
         ),
         api=Api(socket=base / api.socket, listen=api.listen, lan=api.lan, hostname=api.hostname),
         sync=written.sync,
+        scans=Scans(folder=base / written.scans.folder if written.scans.folder else None),
         devices=written.devices,
     )
 
@@ -213,6 +229,29 @@ _CHECKS: Final[Mapping[str, Check]] = {
     "sync.quiet": _quiet,
     "devices.pattern": _not_yet,
 }
+
+
+def _between(data: Mapping[str, Any]) -> Iterator[Mistake]:
+    yield from _same_names(data)
+    yield from _own_folder(data)
+
+
+def _own_folder(data: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Name a scan folder that holds the agent's own folders, or lies in one: it is emptied."""
+    scans = data.get("scans")
+    folder = scans.get("folder") if isinstance(scans, dict) else None
+    if not isinstance(folder, str) or not folder:
+        return
+    base = Path("/etc/commune")
+    watched = Path(os.path.normpath(base / folder))
+    for key in ("data_dir", "keys_dir"):
+        value = data.get(key, "keys")
+        if not isinstance(value, str):
+            continue
+        own = Path(os.path.normpath(base / value))
+        if watched.is_relative_to(own) or own.is_relative_to(watched):
+            yield ("scans", "folder"), _wrong("scan-folder", folder)
+            return
 
 
 def _same_names(data: Mapping[str, Any]) -> Iterator[Mistake]:

@@ -18,6 +18,7 @@ import structlog
 from agent import diary, mounts, power, rounds
 from agent.attached import attached
 from agent.blobs.folder import BlobFolder
+from agent.blobs.scan_folder import ScanFolder
 from agent.clock import SystemClock
 from agent.config import Config
 from agent.devices.line import Shell
@@ -35,6 +36,7 @@ from agent.noticed import Noticed
 from agent.notify import Notifier
 from agent.rebuilding import Rebuilding
 from agent.reserve import DOCUMENTS_LEAVE_BYTES
+from agent.scans import Scans
 from agent.service import KEYS_SINCE, Service
 from agent.status import Live, Status, StatusBoard
 from agent.sticks import Sticks
@@ -101,6 +103,7 @@ class Daemon:
             goodput_bytes_s=self.line.goodput_bytes_s,
             devices=self.devices,
         )
+        self.scans = self._scans()
         self.manager: DeviceManager | None = None
 
     async def run(
@@ -164,6 +167,7 @@ class Daemon:
             start("reserve", rounds.keep_reserve(journal.reserve, self.noticed, board.touch))
         start("looking over", rounds.look_over(journal))
         start("sticks", self._notice_sticks())
+        start("scans", self.scans.run())
         if self.manager is not None:
             start("devices", self.manager.run())
         start("rebuild", self.rebuilding.run())
@@ -216,10 +220,23 @@ class Daemon:
         own = (config.keys_dir, config.data_dir)
         return Documents(self.journal, self.folder, os.urandom, forbidden=own)
 
+    def _scans(self) -> Scans:
+        config, path = self.config, self.config.scans.folder
+        folder = None if path is None else ScanFolder(path, (config.data_dir, config.keys_dir))
+        return Scans(
+            self.journal,
+            self.folder,
+            folder,
+            clock=self.clock,
+            noticed=self.noticed,
+            random=os.urandom,
+        )
+
     def _parts(self, service: Service, documents: Documents) -> Parts:
         return Parts(
             service=service,
             documents=documents,
+            scans=self.scans,
             journal=self.journal,
             board=self.board,
             users=Users(self.journal, os.urandom),

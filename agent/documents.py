@@ -10,25 +10,22 @@ import os
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 import structlog
 
-from agent.blobs.capture import Capture
+from agent.blobs.capture import Capture, capture_open
 from agent.blobs.folder import BlobFolder
 from agent.blobs.opening import Opened
 from agent.blobs.source import open_source
 from agent.journal import Journal
 from agent.journal.database import Connection
-from agent.views import documents
+from agent.views import documents, scans
 from records.documents import Captured
 from records.office_events import DocumentAttached
+from wire.blob import sealed_bytes
 from wire.problems import Refusal
 
 _log = structlog.get_logger("agent")
-
-READ_BYTES: Final = 1 << 20
-"""Read and encrypted at once: the memory that a capture takes, whatever its size."""
 
 
 class Documents:
@@ -54,7 +51,7 @@ class Documents:
 
         def prepare(connection: Connection) -> int:
             is_known = None if stale else partial(documents.is_known, connection)
-            return self._folder.prepare(is_known)
+            return self._folder.prepare(is_known, partial(scans.is_waiting, connection))
 
         try:
             return await self._journal.read_apart(prepare)
@@ -98,13 +95,34 @@ class Documents:
         """
         for each in captured:
             told = await self._journal.read(partial(documents.is_known, blob_id=each.blob_id))
-            if not told and not certain:
+            if not told and not (certain and await self._is_nobodys(each)):
                 continue
             then = self._folder.keep if told else self._folder.drop
             try:
                 await asyncio.to_thread(then, each.blob_id)
             except OSError as error:  # it opens under either name; the next start makes it good
                 _log.warning("document not settled", blob=each.blob_id, why=error.strerror)
+
+    async def scan(self, path: str) -> Captured | None:
+        """Return the waiting scan that a path names; None when it names none that waits.
+
+        Raises Refusal document-damaged when its blob is not there whole.
+        """
+        try:
+            captured = await self._journal.read(partial(scans.named, path=path))
+        except Refusal:  # attached by now: the transaction says so, or gives the first answer
+            return None
+        if captured is None:
+            return None
+        size = await asyncio.to_thread(self._folder.size, captured.blob_id)
+        if size != sealed_bytes(captured.bytes):
+            raise Refusal("document-damaged")
+        return captured
+
+    async def _is_nobodys(self, captured: Captured) -> bool:
+        """Whether a blob no event tells of is no waiting scan's either."""
+        query = partial(scans.is_waiting, blob_id=captured.blob_id)
+        return not await self._journal.read(query)
 
     async def waiting(self) -> int:
         """Return how many documents the province is not known to hold."""
@@ -128,8 +146,7 @@ class Documents:
             self._folder.check_room(os.fstat(file).st_size)
             capture = Capture(self._folder, self._random)
             try:
-                while data := os.read(file, READ_BYTES):
-                    capture.write(data)
+                capture_open(capture, file)
                 return capture.finish()
             finally:
                 capture.drop()

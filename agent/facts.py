@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from agent.journal import Transaction
-from agent.views import conflicts, counts, dossier_rows, numbers, standing, visit_rows
+from agent.views import conflicts, counts, dossier_rows, numbers, scans, standing, visit_rows
 from agent.views.projector import Views
 from agent.views.stored import StoredEvent
 from agent.views.tables import OPEN_STATES
@@ -181,8 +181,11 @@ class Facts:
         return None if own else str(last.id)
 
     def captured(self, path: str) -> Captured | None:
-        """The file the command at hand names, captured before its transaction began."""
-        return self._files.get(path)
+        """The file the command at hand names, captured before its transaction began.
+
+        A waiting scan is asked for here and now: two may want it. Raises Refusal scan-unknown.
+        """
+        return scans.named(self._conn, path) or self._files.get(path)
 
     def open_dossier_of(self, id_number: str, procedure_code: str) -> str | None:
         """An open dossier of that person and procedure, by code, else book."""

@@ -12,6 +12,7 @@ from agent.status import Condition
 from records.moment import local
 from records.present import ProblemItem, Severity
 from wire.problems import CATALOGUE
+from wire.texts import Text
 
 NOTICED_MAX: Final = 50
 """Problems kept: more than anybody reads; the oldest makes way."""
@@ -38,15 +39,29 @@ class Noticed:
         self._now_ms, self._mono_ms, self._tell = now_ms, mono_ms, tell
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
 
-    def add(self, id_: str, code: str, severity: Severity = "warn", *, stays: bool = False) -> None:
+    def add(
+        self,
+        id_: str,
+        code: str,
+        severity: Severity = "warn",
+        *,
+        stays: bool = False,
+        about: str = "",
+    ) -> None:
         """Keep a problem and tell of it; with `stays` until `over`, else for an hour."""
         since = local(self._now_ms()).isoformat()
-        item = problem_item(Condition(id_, code, since), severity)
+        item = problem_item(Condition(id_, code, since, _about(code, about)), severity)
         self._kept.pop(id_, None)
         while len(self._kept) >= NOTICED_MAX:
             self._kept.popitem(last=False)
         self._kept[id_] = _Kept(item, None if stays else self._mono_ms() + KEPT_MS)
         self._tell(item)
+
+    def add_once(self, id_: str, code: str, *, about: str = "") -> None:
+        """Keep a problem until `over`, and tell of it once; what it is `about` stands behind."""
+        kept = self._kept.get(id_)
+        if kept is None or kept.item.code != code:
+            self.add(id_, code, "act", stays=True, about=about)
 
     def over(self, id_: str) -> None:
         """Take a problem back; one that is not there is over already."""
@@ -59,6 +74,12 @@ class Noticed:
             if kept.until_ms is not None and kept.until_ms <= now_ms:
                 del self._kept[id_]
         return [kept.item for kept in reversed(self._kept.values())]
+
+
+def _about(code: str, about: str) -> Text | None:
+    """Return the remedy with what it is about, None for that of the catalogue."""
+    remedy = CATALOGUE[code].remedy
+    return Text(f"{remedy.vi} ({about})", f"{remedy.en} ({about})") if about else None
 
 
 def problem_item(condition: Condition, severity: Severity) -> ProblemItem:

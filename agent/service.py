@@ -23,8 +23,9 @@ from agent.journal import Appended, Journal, Transaction, answered, succession
 from agent.journal.journal import BATCH_JOBS_MAX
 from agent.keys import JOURNAL_ID_BYTES
 from agent.result import Result
+from agent.views import scans
 from agent.views.projector import Views
-from records.command_types import ConfirmClock, ReceiveDossier
+from records.command_types import AttachDocument, ConfirmClock, ReceiveDossier
 from records.commands import Submission, parse
 from records.decide import decide
 from records.decision import Decision, NewEvent
@@ -258,6 +259,8 @@ class Service:
             moment = msgspec.structs.replace(moment, fresh_boot=fresh)
         decision = decide(submission.command, self._facts.at(transaction, files), moment)
         first = self._append(transaction, decision, actor, moment)
+        if isinstance(submission.command, AttachDocument):
+            scans.attached(transaction.conn, submission.command.path)
         if isinstance(submission.command, ConfirmClock):
             confirmed.note(transaction, self._clock)
         result = _result(decision, first)

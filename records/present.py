@@ -82,7 +82,10 @@ class EventItem(Struct, frozen=True, kw_only=True):
 
 
 class DossierItem(Struct, frozen=True, kw_only=True):
-    """A dossier in a list."""
+    """A dossier in a list.
+
+    `delivery` speaks of its events; `complete`: the province has them and all of its documents.
+    """
 
     id: str
     code: str | None
@@ -104,6 +107,7 @@ class DossierItem(Struct, frozen=True, kw_only=True):
     documents: tuple[DocumentItem, ...]
     delivery: Delivery
     delivered_at: str | None
+    complete: bool
     conflicts: int
     problems: int
     next: tuple[str, ...]
@@ -219,6 +223,10 @@ def dossier_item(
 
     `arrived` tells of a document, by its id, whether the province holds it whole.
     """
+    documents = tuple(
+        document_item(paper, mark.delivery, arrived)
+        for paper in papers(dossier.documents, dossier.attached)
+    )
     return DossierItem(
         id=id_,
         code=dossier.code,
@@ -242,12 +250,11 @@ def dossier_item(
         urgent=dossier.urgent,
         applicant=applicant_item(dossier.applicant, reveal=reveal),
         fees=FeesItem(due_vnd=dossier.fees_due_vnd, paid_vnd=dossier.fees_paid_vnd),
-        documents=tuple(
-            document_item(paper, mark.delivery, arrived)
-            for paper in papers(dossier.documents, dossier.attached)
-        ),
+        documents=documents,
         delivery=mark.delivery,
         delivered_at=shown_time(mark.delivered_at_ms),
+        complete=mark.delivery == "delivered"
+        and all(one.delivery == "delivered" for one in documents),
         conflicts=dossier.conflicts,
         problems=dossier.problems + mark.problems,
         next=next_commands(dossier),

@@ -122,12 +122,32 @@ class SyncReport(Struct, frozen=True, kw_only=True):
     days_digest: str | None = None
 
 
+class DocumentsIn(Struct, frozen=True, kw_only=True):
+    """Documents that events at the province tell of, and how many are whole there.
+
+    `missing_bytes`: what is still to come, encrypted as it travels.
+    """
+
+    told: int = 0
+    held: int = 0
+    missing_bytes: int = 0
+
+    @property
+    def missing(self) -> int:
+        """How many are not whole."""
+        return self.told - self.held
+
+
 class OfficeReport(SyncReport, frozen=True, kw_only=True):
-    """A sync report as the province hands it on: when it came, how the office stands, and why."""
+    """A sync report as the province hands it on: when it came, how the office stands, and why.
+
+    `documents` is the province's own count of the device's, beside what the office says in `blobs`.
+    """
 
     received_at: str | None
     state: OfficeState
     reason: Text
+    documents: DocumentsIn = DocumentsIn()
 
 
 def columns(kind: type[Struct] = OfficeReport) -> tuple[str, ...]:

@@ -17,7 +17,9 @@ from msgspec import Struct
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from records.sync_report import DocumentsIn
 from server import day_tally
+from server.blobs import counted
 from server.day_tally import Tally
 from server.request import ReportFacts
 from server.store.tables import day_tally as day_tally_table
@@ -59,11 +61,15 @@ class DayPair(Struct, frozen=True, kw_only=True):
 
 
 class Reconciliation(Struct, frozen=True, kw_only=True):
-    """The answer of `/v1/reconciliation/{office}`."""
+    """The answer of `/v1/reconciliation/{office}`.
+
+    `equal` speaks of events alone; what is here of the documents they tell of stands apart.
+    """
 
     equal: bool
     heads: tuple[HeadPair, ...]
     days: tuple[DayPair, ...]
+    documents: DocumentsIn = DocumentsIn()
 
 
 class _Journal(NamedTuple):
@@ -107,6 +113,7 @@ async def reconcile(
         equal=bool(journals) and agree and same_days,
         heads=heads,
         days=_paired(await _held(conn, office_id, journals, span), told, span),
+        documents=await counted.of_office(conn, office_id),
     )
 
 

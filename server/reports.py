@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from records.sync_report import OfficeReport, day_reports
 from server import cursors
 from server.agreement import agreed_days
+from server.blobs import counted
 from server.config import Config
 from server.offices import Office
 from server.standing import STANDINGS, Standing, read
@@ -95,8 +96,15 @@ async def _told(
 ) -> tuple[OfficeReport, ...]:
     """Return the reports of these rows, with their days where both sides count them alike."""
     agreed = await agreed_days(conn, rows)
+    documents = await counted.by_device(conn, {row.office_id for row in rows})
     return tuple(
-        _with_days(read(row, config, now_ms).report, agreed.get((row.office_id, row.journal_no)))
+        _with_days(
+            replace(
+                read(row, config, now_ms).report,
+                documents=documents.get((row.office_id, row.device_id), counted.NONE),
+            ),
+            agreed.get((row.office_id, row.journal_no)),
+        )
         for row in rows
     )
 

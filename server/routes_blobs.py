@@ -19,6 +19,7 @@ from litestar.params import FromPath
 from server import devices
 from server.blobs import grants
 from server.blobs.uploads import Checksum, Key, Standing, Uploads
+from server.blobs.watching import watched
 from server.context import ServerContext
 from server.refusals import AnyRequest, refused
 from wire.blob import sealed_bytes
@@ -113,7 +114,8 @@ async def _create(request: AnyRequest) -> Answer:
     await uploads.begin(key, size)
     standing = Standing(0, size)
     if request.headers.get("content-type") == BODY_TYPE:
-        standing = await uploads.add(key, 0, _body(request), checksum)
+        async with watched(lambda: _office(request)):
+            standing = await uploads.add(key, 0, _body(request), checksum)
     where = {"Location": f"{PLACE}/{key[1].hex()}"}  # relative: no proxy can make it wrong
     return Response(b"", status_code=201, headers=where | _headers(request, standing))
 
@@ -129,7 +131,8 @@ async def _patch(request: AnyRequest, blob: str) -> Answer:
     if request.headers.get("content-type") != BODY_TYPE:
         raise Refusal("media-type-unknown")
     offset, checksum = _number(request, "upload-offset"), _checksum(request)
-    standing = await _uploads(request).add(key, offset, _body(request), checksum)
+    async with watched(lambda: _office(request)):
+        standing = await _uploads(request).add(key, offset, _body(request), checksum)
     return Response(b"", status_code=204, headers=_headers(request, standing))
 
 

@@ -16,7 +16,7 @@ from wire.problems import Malformed
 
 T = TypeVar("T")
 _one_at_a_time = Lock()
-"""Two threads that look at a type for the first time together end the process (`records.events`)."""
+"""Two threads that look at a type for the first time together end the process: `records.events`."""
 
 
 def read_json(data: bytes, shape: type[T]) -> T:

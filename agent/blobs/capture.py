@@ -12,6 +12,8 @@ from wire.blob import KEY_BYTES, Encryptor
 from wire.limits import BLOB_PLAIN_BYTES_MAX
 from wire.problems import Malformed, Refusal
 
+READ_BYTES: Final = 1 << 20
+"""Read and encrypted at once: the memory that a capture takes, whatever its size."""
 LOOK_BYTES: Final = 8 << 20
 """How much is written between two looks at the room left."""
 
@@ -77,6 +79,17 @@ class Capture:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+
+def capture_open(capture: Capture, file: int, size: int = BLOB_PLAIN_BYTES_MAX + 1) -> None:
+    """Write an open file into a capture: to its end, or so many bytes where it grows meanwhile.
+
+    Raises Refusal as `Capture.write`, OSError when the file cannot be read.
+    """
+    left = size
+    while data := os.read(file, min(left, READ_BYTES)):
+        capture.write(data)
+        left -= len(data)
 
 
 def read_key(text: str) -> bytes:

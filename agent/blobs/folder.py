@@ -1,8 +1,9 @@
 """Where the blobs of an office lie: one file each, named by what is in it.
 
 - `<id>.blob`: a document that an event tells of; never removed by this program
-- `<id>.new`: whole and durable, but no event may tell of it: the daemon stopped in between, or the
-  command was refused. The next start asks the journal, and keeps or removes it
+- `<id>.new`: whole and durable, but no event may tell of it: a scan waits to be attached, the
+  daemon stopped in between, or the command was refused. The next start asks the journal, and keeps
+  or removes it
 - `.part-<random>`: being written; the next start removes it
 
 A blob is durable, file and name, before its event is recorded, so no event tells of one that is
@@ -35,11 +36,16 @@ class BlobFolder:
         self._reserve_bytes = reserve_bytes
         self._is_made = False
 
-    def prepare(self, is_known: Callable[[str], bool] | None) -> int:
+    def prepare(
+        self,
+        is_known: Callable[[str], bool] | None,
+        is_waiting: Callable[[str], bool] = lambda _: False,
+    ) -> int:
         """Make the folder, finish or remove what a stop left behind; return how much was removed.
 
         `is_known` tells of a blob's id whether an event names it; None: nobody can say now, and
-        the next start asks again. Raises OSError.
+        the next start asks again. `is_waiting`: whether it is a scan that waits to be attached.
+        Raises OSError.
         """
         self._make()
         removed = 0
@@ -48,6 +54,8 @@ class BlobFolder:
             told = is_new and is_known is not None and is_known(name.removesuffix(NEW))
             if told:
                 self.keep(name.removesuffix(NEW))
+            elif is_new and is_waiting(name.removesuffix(NEW)):
+                continue
             elif is_new or name.startswith(PART):
                 (self._path / name).unlink()
                 removed += 1

@@ -33,6 +33,8 @@ COPIED: Final = (
     ("user", "name, role, display, salt, verifier, disabled"),
     ("exported", "request, made_ms, last_seq"),
     ("arrived", "blob, at_ms"),
+    ("scan", "no, blob, name, at_ms, sha256, captured"),
+    ("scan_source", "file, size, mtime_ns, sha256"),
 )
 _ROW: Final = (
     "SELECT e.pos, e.journal, e.seq, e.hash, e.body, g.digest, g.day, g.kind, g.channel"

@@ -130,6 +130,23 @@ STEPS: Final[Sequence[Sequence[str]]] = (
         """CREATE TABLE line_day(
              day TEXT PRIMARY KEY,
              bytes INTEGER NOT NULL
+            ) STRICT, WITHOUT ROWID""",
+    ),
+    (
+        # Scans that wait to be attached, and the files they came from (agent/views/scans.py).
+        """CREATE TABLE scan(
+             no INTEGER PRIMARY KEY,
+             blob BLOB NOT NULL UNIQUE,
+             name TEXT NOT NULL,
+             at_ms INTEGER NOT NULL,
+             sha256 BLOB NOT NULL,
+             captured BLOB NOT NULL
+           ) STRICT""",
+        """CREATE TABLE scan_source(
+             file BLOB PRIMARY KEY,
+             size INTEGER NOT NULL,
+             mtime_ns INTEGER NOT NULL,
+             sha256 BLOB NOT NULL
            ) STRICT, WITHOUT ROWID""",
     ),
 )

@@ -17,6 +17,7 @@ from agent.web import (
     openapi,
     pages,
     problems_page,
+    scans,
     sync_page,
 )
 from agent.web.access import Guard
@@ -46,6 +47,11 @@ ROUTES: Final[tuple[ControllerRouterHandler, ...]] = (
     api.sync_report,
     documents.attach,
     documents.document,
+    scans.scans,
+    scans.scan,
+    scans.discard,
+    scans.page,
+    scans.page_parts,
     login.login_page,
     login.login,
     login.logout,

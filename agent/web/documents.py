@@ -63,7 +63,7 @@ async def document(document: FromPath[str], parts: Given[Parts]) -> Stream:
     opened = await parts.documents.open(document)
     body = opened.body
     return Stream(
-        pieces(opened), media_type=body.media_type, headers=_headers(body.media_type, body)
+        pieces(opened), media_type=body.media_type, headers=headers_of(body.media_type, body)
     )
 
 
@@ -134,7 +134,7 @@ class Form:
         await asyncio.to_thread(self._capture.write, data)
 
 
-def _headers(media_type: str, body: DocumentAttached) -> Mapping[str, str]:
+def headers_of(media_type: str, body: DocumentAttached) -> Mapping[str, str]:
     """Nothing in a document may run as a page of ours, whatever it pretends to be."""
     shown = "inline" if media_type in SHOWN_TYPES else "attachment"
     name = quote(body.name, safe="")

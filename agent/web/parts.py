@@ -11,6 +11,7 @@ from agent.clock import Clock
 from agent.documents import Documents
 from agent.journal import Journal
 from agent.noticed import Noticed
+from agent.scans import Scans
 from agent.service import Service
 from agent.status import StatusBoard
 from agent.sticks import Exported, Fate, Sticks
@@ -43,6 +44,7 @@ class Parts:
 
     service: Service
     documents: Documents
+    scans: Scans
     journal: Journal
     board: StatusBoard
     users: Users

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from agent.sticks import Stick
+from agent.views.scans import WaitingScan
 
 
 class Done(Struct, frozen=True):
@@ -51,6 +52,13 @@ class StickList(Struct, frozen=True):
     """The sticks that are plugged in."""
 
     items: tuple[Stick, ...]
+
+
+class ScanList(Struct, frozen=True):
+    """The scans that wait to be attached, newest first."""
+
+    items: tuple[WaitingScan, ...]
+    next: None = None
 
 
 class ExportAsked(Struct, frozen=True, forbid_unknown_fields=True):

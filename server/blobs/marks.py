@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server.devices import Device
@@ -59,21 +59,6 @@ async def arrived(conn: AsyncConnection, office_ids: Collection[bytes]) -> set[t
         select(blob.c.office_id, blob.c.blob_id).where(blob.c.office_id.in_(list(office_ids)))
     )
     return {(row.office_id, row.blob_id.hex()) for row in rows}
-
-
-async def outstanding(conn: AsyncConnection) -> dict[bytes, tuple[int, int]]:
-    """Return how many documents of each office have no bytes here yet, and how many bytes."""
-    rows = await conn.execute(
-        select(
-            document.c.office_id,
-            func.count().label("number"),
-            func.sum(document.c.bytes).label("size"),
-        )
-        .select_from(_JOINED)
-        .where(blob.c.blob_id.is_(None))
-        .group_by(document.c.office_id)
-    )
-    return {row.office_id: (int(row.number), int(row.size)) for row in rows}
 
 
 async def _held(conn: AsyncConnection, office_id: bytes, blob_ids: Sequence[bytes]) -> set[bytes]:

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records.moment import office_day
 from server import conflicts, numbers_twice, offices, reconcile, reports
+from server.blobs import counted
 from server.context import ServerContext
 from server.offices import Office
 from server.standing import STANDINGS, read
@@ -26,6 +27,7 @@ async def lines(conn: AsyncConnection, ctx: ServerContext) -> list[Line]:
     """Return all offices with their journals; one without any stands once."""
     now_ms = ctx.now_ms()
     problems = await _problem_counts(conn)
+    documents = await counted.by_office(conn)
     rows = [read(row, ctx.config, now_ms) for row in await conn.execute(STANDINGS)]
     found = [
         Line(
@@ -33,6 +35,7 @@ async def lines(conn: AsyncConnection, ctx: ServerContext) -> list[Line]:
             name=row.report.name,
             standing=row,
             problems=problems.get(row.office_id, 0),
+            documents=documents.get(row.office_id, counted.NONE).missing,
         )
         for row in rows
     ]

@@ -7,11 +7,19 @@ from typing import Final
 
 from msgspec import Struct
 
+from records.sync_report import DocumentsIn
 from server.offices import Office
 from server.reconcile import DayPair, HeadPair, Reconciliation
 from server.standing import Standing
 from server.web.overview import TONES, lag_s
-from server.web.texts import TEXTS, written_age, written_count, written_day, written_time
+from server.web.texts import (
+    TEXTS,
+    written_age,
+    written_bytes,
+    written_count,
+    written_day,
+    written_time,
+)
 from wire.problems import CATALOGUE
 from wire.texts import Lang, Text
 
@@ -102,6 +110,7 @@ class Detail(Struct, frozen=True, kw_only=True):
     name: str
     code: str
     sentence: Sentence
+    documents: str
     machines: tuple[Machine, ...]
     days: tuple[DayRow, ...]
     troubles: tuple[TroubleRow, ...]
@@ -115,6 +124,7 @@ def detail(known: Known, now_ms: int, lang: Lang) -> Detail:
         name=known.office.name,
         code=known.office.code,
         sentence=sentence(known.compared, known.standings, lang),
+        documents=documents(known.compared.documents, lang),
         machines=tuple(_machine(standing, now_ms, lang) for standing in known.standings),
         days=tuple(_day(pair, lang) for pair in differing[-DAYS_SHOWN:] if pair.office),
         troubles=tuple(_trouble(trouble, lang) for trouble in known.troubles),
@@ -142,6 +152,16 @@ def sentence(compared: Reconciliation, standings: Sequence[Standing], lang: Lang
     if any(pair.office != pair.province for pair in told):
         return _said("days-differ", "bad", lang, **words)
     return _said("uncounted", "wait", lang, **words)
+
+
+def documents(count: DocumentsIn, lang: Lang) -> str:
+    """Say how many of the documents that events tell of are here."""
+    key = "none" if not count.told else "missing" if count.missing else "complete"
+    words = {
+        name: written_count(getattr(count, name), lang) for name in ("told", "held", "missing")
+    }
+    size = written_bytes(count.missing_bytes, lang)
+    return TEXTS[f"documents.{key}"].format(bytes=size, **words).pick(lang)
 
 
 def _is_behind(pair: HeadPair) -> bool:

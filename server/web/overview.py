@@ -17,7 +17,7 @@ from wire.texts import Lang
 PAGE_ROWS: Final = 100
 PAGES_MAX: Final = 10_000
 WORDS_CHARS_MAX: Final = 100
-Sort = Literal["office", "state", "seen", "backlog", "lag", "agent", "problems"]
+Sort = Literal["office", "state", "seen", "backlog", "documents", "lag", "agent", "problems"]
 SORTS: Final[tuple[Sort, ...]] = get_args(Sort)
 Shown = Literal["fresh", "late", "silent", "never", "pending", "quarantined", "revoked", "none"]
 STATES: Final[tuple[Shown, ...]] = get_args(Shown)
@@ -32,12 +32,16 @@ URGENCY: Final = ("quarantined", "silent", "pending", "late", "never", "none", "
 
 
 class Line(Struct, frozen=True, kw_only=True):
-    """One row before it is written: an office and one of its journals, if it has any."""
+    """One row before it is written: an office and one of its journals, if it has any.
+
+    `documents`: how many of the office's the province lacks, though it holds their events.
+    """
 
     code: str
     name: str
     standing: Standing | None
     problems: int
+    documents: int = 0
 
     @property
     def state(self) -> Shown:
@@ -90,6 +94,7 @@ class OfficeRow(Struct, frozen=True, kw_only=True):
     seen: str
     seen_age: str
     backlog: str
+    documents: str
     lag: str
     agent: str
     problems: str
@@ -169,6 +174,7 @@ def _keys(now_ms: int) -> Mapping[Sort, Callable[[Line], tuple[int, str]]]:
         "state": lambda line: (URGENCY.index(line.state), ""),
         "seen": lambda line: (seen(line), ""),
         "backlog": lambda line: (line.backlog, ""),
+        "documents": lambda line: (line.documents, ""),
         "lag": lambda line: (lag(line), ""),
         "agent": lambda line: (0, agent(line)),
         "problems": lambda line: (line.problems, ""),
@@ -225,6 +231,7 @@ def _row(line: Line, now_ms: int, lang: Lang) -> OfficeRow:
         seen=written_time(seen_ms),
         seen_age=TEXTS["overview.ago"].format(age=ago).pick(lang) if ago else "",
         backlog="–" if seen_ms is None else written_count(line.backlog, lang),
+        documents="–" if seen_ms is None else written_count(line.documents, lang),
         lag="–" if lag is None else written_age(lag, lang),
         agent=standing.report.agent if standing is not None and standing.report.agent else "–",
         problems=written_count(line.problems, lang),

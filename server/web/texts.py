@@ -12,6 +12,8 @@ from server.standing import age
 from wire.texts import Lang, Text, accept_language, load
 
 LANGUAGE_COOKIE: Final = "lang"
+STEP_BYTES: Final = 1000
+POINTS: Final = str.maketrans(",.", ".,")
 TEXTS: Final[Mapping[str, Text]] = load("server.web")
 
 
@@ -31,6 +33,14 @@ def written_time(at_ms: int | None) -> str:
 def written_count(count: int, lang: Lang) -> str:
     """Write a count with the language's own mark between thousands."""
     return f"{count:,}".replace(",", ".") if lang == "vi" else f"{count:,}"
+
+
+def written_bytes(count: int, lang: Lang) -> str:
+    """Write a number of bytes in its largest sensible unit: `812 kB`, `1,3 MB`."""
+    if count < STEP_BYTES**2:
+        return f"{written_count(-(-count // STEP_BYTES), lang)} kB"
+    text = f"{count / STEP_BYTES**2:,.1f}"
+    return f"{text.translate(POINTS) if lang == 'vi' else text} MB"
 
 
 def written_day(day: str) -> str:

@@ -93,7 +93,9 @@ def test_a_scan_is_delivered_when_both_its_event_and_its_bytes_are(
 ) -> None:
     here = office()
     here.submit("document.attach", dossier="1/1", name="Tờ khai", path="/scans/1.pdf")
-    scan, paper, *_ = item(here, mark=mark, arrived=lambda _id: arrived).documents
+    shown = item(here, mark=mark, arrived=lambda _id: arrived)
+    scan, paper, *_ = shown.documents
+    assert shown.complete == (told == "delivered")
     assert (scan.delivery, paper.delivery) == (told, mark.delivery)
     assert (scan.bytes, scan.media_type, scan.pages) == (9, "application/pdf", None)
 

@@ -43,6 +43,7 @@ DOSSIER = [
     "documents",
     "delivery",
     "delivered_at",
+    "complete",
     "conflicts",
     "problems",
     "next",
@@ -222,12 +223,13 @@ def test_a_sync_report_leaves_nothing_out_but_days() -> None:
     assert shown["exchange"]["last_ok_at"] is None
     assert shown["numbers"] == {"leased_until": None, "left_today": None, "book_next": None}
     whole = msgspec.structs.replace(sync(), days=())
-    assert list(msgspec.to_builtins(whole))[-5:] == [
+    assert list(msgspec.to_builtins(whole))[-6:] == [
         "days",
         "days_digest",
         "received_at",
         "state",
         "reason",
+        "documents",
     ]
 
 

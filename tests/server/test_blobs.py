@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from server.blobs import grants, marks
+from records.sync_report import DocumentsIn
+from server.blobs import counted, grants
 from server.blobs.uploads import Checksum
 from server.rebuilding import rebuild
 from server.store.tables import blob as blob_table
@@ -249,11 +250,11 @@ async def test_a_province_that_lost_a_blob_asks_for_it_when_a_session_opens(stor
 
 async def test_a_rebuild_asks_for_the_same_documents(story: Story) -> None:
     async with story.ctx.store.read() as conn:
-        before = await marks.outstanding(conn)
-    assert before == {story.device.office: (1, len(BLOB))}
+        before = await counted.by_office(conn)
+    assert before == {story.device.office: DocumentsIn(told=1, missing_bytes=len(BLOB))}
     await rebuild(story.ctx)
     async with story.ctx.store.read() as conn:
-        assert await marks.outstanding(conn) == before
+        assert await counted.by_office(conn) == before
 
 
 async def test_an_event_that_names_no_blob_is_a_problem_of_its_own(story: Story) -> None:

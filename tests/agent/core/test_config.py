@@ -168,3 +168,24 @@ def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
     good = tmp_path / "agent.toml"
     good.write_text(GOOD)
     assert config.read(good).office == "H26.107"
+
+
+@pytest.mark.parametrize("folder", ["data", "data/scans", ".", "keys/x", "/", "../commune", "x/.."])
+def test_the_scan_folder_is_none_of_the_agents_own(folder: str) -> None:
+    assert wrong(f'{GOOD}\n[scans]\nfolder = "{folder}"\n') == [("scans.folder", 8)]
+
+
+def test_a_scan_folder_is_relative_to_the_file_and_may_be_left_out() -> None:
+    file = Path("/etc/commune/agent.toml")
+    assert config.parse(f"{GOOD}\n[scans]\n", file).scans.folder is None
+    read = config.parse(f'{GOOD}\n[scans]\nfolder = "scans"\n', file)
+    assert read.scans.folder == Path("/etc/commune/scans")
+    assert config.parse(f'{GOOD}\n[scans]\nfolder = "/srv/x"\n', file).scans.folder == Path(
+        "/srv/x"
+    )
+
+
+def test_what_is_no_text_is_told_once() -> None:
+    assert wrong(f"{GOOD}\n[scans]\nfolder = 1\n") == [("scans.folder", 8)]
+    text = GOOD.replace('"data"', "5") + "[scans]\nfolder = '/srv/x'\n"
+    assert wrong(text) == [("data_dir", 3)]

@@ -227,3 +227,20 @@ def answer(directory: Path, address: str) -> Iterator[HTTPResponse]:
 def told(directory: Path, address: str) -> Any:
     with answer(directory, address) as response:
         return json.load(response)
+
+
+@pytest.mark.slow
+def test_the_scan_folder_is_emptied_into_a_list_that_survives_a_kill(
+    tmp_path: Path, systemd: Systemd
+) -> None:
+    (tmp_path / "scanner").mkdir()
+    watched = '[scans]\nfolder = "scanner"\n'
+    (tmp_path / "scanner" / "scan.pdf").write_bytes(b"%PDF-1.7 made up")
+    with daemon(tmp_path, systemd, devices=watched):
+        systemd.wait_for("READY=1")
+        while not (waiting := told(tmp_path, "/api/scans")["items"]):
+            time.sleep(0.1)
+    with daemon(tmp_path, systemd, devices=watched):
+        systemd.wait_for("READY=1")
+        assert told(tmp_path, "/api/scans")["items"] == waiting
+    assert [scan["name"] for scan in waiting] == ["scan.pdf"]

@@ -274,6 +274,8 @@ async def test_receipts_users_keys_and_forgotten_events_come_along(file: Path) -
         answered.keep(conn, key, NOW_MS, answered.Answer(2, None))
         conn.execute("INSERT INTO user VALUES ('lan.nt', 'clerk', 'Lan', x'00', x'00', 0)")
         conn.execute("INSERT INTO arrived VALUES (x'01', 1)")
+        conn.execute("INSERT INTO scan VALUES (1, x'02', 'scan.pdf', 1, x'03', x'04')")
+        conn.execute("INSERT INTO scan_source VALUES (x'05', 1, 2, x'03')")
         transaction.set_delivered(transaction.head, NOW_MS)
         transaction.set_meta("running_boot", "boot")
 
@@ -291,6 +293,12 @@ async def test_receipts_users_keys_and_forgotten_events_come_along(file: Path) -
     ]
     assert await journal.read(lambda c: c.execute("SELECT * FROM arrived").fetchall()) == [
         (b"\x01", 1)
+    ]
+    assert await journal.read(lambda c: c.execute("SELECT * FROM scan").fetchall()) == [
+        (1, b"\x02", "scan.pdf", 1, b"\x03", b"\x04")
+    ]
+    assert await journal.read(lambda c: c.execute("SELECT * FROM scan_source").fetchall()) == [
+        (b"\x05", 1, 2, b"\x03")
     ]
     for name in ("running_boot", "keys_since"):
         assert await journal.read(partial(get_meta, key=name)) is None

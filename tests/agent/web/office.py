@@ -16,6 +16,7 @@ from agent.documents import Documents
 from agent.journal import Journal
 from agent.mounts import Mount
 from agent.noticed import Noticed
+from agent.scans import Scans
 from agent.service import Service
 from agent.sticks import Exported, Fate, Sticks
 from agent.views.projector import Views
@@ -155,6 +156,7 @@ async def make_parts(
     return Parts(
         service=service,
         documents=documents,
+        scans=Scans(journal, folder, None, clock=clock, noticed=noticed, random=random.randbytes),
         journal=journal,
         board=make_board(journal, clock, noticed),
         users=await make_users(journal, random, users),

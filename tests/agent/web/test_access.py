@@ -16,7 +16,7 @@ from tests.agent.web.office import CHECK_IN, HOSTNAME, TOKEN, Office
 OPEN = {
     ("GET", "/"), ("GET", "/login"), ("POST", "/login"), ("GET", "/lobby"), ("GET", "/healthz"),
     ("GET", "/static/agent.css"), ("GET", "/favicon.ico"), ("GET", "/language/en"),
-    ("GET", "/sync"), ("GET", "/problems"), ("GET", "/dossiers/2026/1/1"),
+    ("GET", "/sync"), ("GET", "/scans"), ("GET", "/problems"), ("GET", "/dossiers/2026/1/1"),
 }  # fmt: skip
 SOCKET_ONLY = {
     "/api/sync", "/api/rebuild", "/api/backup", "/api/prove", "/api/users", "/api/carrier",
@@ -38,6 +38,7 @@ SAMPLES = {
     "chosen": "en",
     "stick": "17",
     "document": "b1" * 32,
+    "scan": "b2" * 32,
 }
 
 
