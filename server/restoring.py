@@ -2,8 +2,8 @@
 
 Every desk journal is shut, so that each device gives back what this province does not hold any
 more before anything new is said to it (`server.desk_met`). Every session ends. Each device may show
-any turn once without an incident: it was the province that went back, not the device. Devices that
-the file beside the data names as revoked are so again (`server.revocations`).
+any turn without an incident until it has heard this server: it was the province that went back.
+Devices that the file beside the data names as revoked are so again (`server.revocations`).
 
 Office by office, each in a transaction of its own; cut off, it goes on where it was. A copy made by
 `commune-server backup` says of itself that it is one, so a server that is started on it does all

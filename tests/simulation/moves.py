@@ -300,8 +300,8 @@ ALWAYS = (
 
 NOT_YET = (
     Move("fork", 4, branches.fork),
-    Move("copy province", 4, branches.copy_province),
-    Move("restore province", 4, branches.restore_province),
+    Move("copy province", 9, branches.copy_province),
+    Move("restore province", 7, branches.restore_province),
 )
 
 BY_NAME: Mapping[str, Move] = {move.name: move for move in (*ALWAYS, *NOT_YET)}
