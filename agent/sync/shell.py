@@ -282,6 +282,7 @@ class Syncer:
             gives_back=self._extras.gives_back,
         )
         outgoing = await self._journal.read(query)
+        envelope = self._session.fitting(envelope, outgoing.desk)
         kept_ms = await self._journal.read(store.proof_ms)
         due = self._proving.is_due(kept_ms, self._clock.now_ms(), self._clock.mono_ms())
         branch = await self._journal.read(succession.wanted)
@@ -321,9 +322,9 @@ class Syncer:
             applied = await self._journal.write(job)
         except Refusal as refusal:
             raise ExchangeError(faults.not_durable(refusal), "effects of the answer") from refusal
-        self._session.answered(built.envelope, answer.down, self._clock.mono_ms())
-        if applied.desk_followed:
-            self._session.end()
+        self._session.answered(
+            built.envelope, answer.down, self._clock.mono_ms(), built.standing.desk
+        )
         self._remember(answer, applied, told)
         if answer.proof is not None:
             self._proving.kept()
