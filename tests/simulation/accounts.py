@@ -37,12 +37,12 @@ def state_of(province: Province, device: Device) -> str:
 
 
 def missing(province: Province, acknowledged: Iterable[str]) -> set[str]:
-    """Return which of these ids the province holds nowhere, be it aside."""
-    held = {
-        str(chain.event_id(hash_))
-        for table in ("event", "aside_event")
-        for (hash_,) in ask(province, f"SELECT hash FROM {table}")
-    }
+    """Return which of these events the province holds nowhere, by neither name, be it aside."""
+    held: set[str] = set()
+    for table in ("event", "aside_event"):
+        for hash_, raw in ask(province, f"SELECT hash, event FROM {table}"):
+            held.add(str(chain.event_id(hash_)))
+            held.add(_again(raw) or "")
     return set(acknowledged) - held
 
 

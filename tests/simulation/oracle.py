@@ -30,7 +30,7 @@ WENT_BACK = frozenset({"device-restored", "desk-lost"})
 """What people may be told of any device once the province went back and nobody said so."""
 FORKED = frozenset({"fork", "device-restored", "quarantined"})
 """What people may be told once a journal has two branches; the last of late messages, too."""
-CLONED = FORKED | {"box-changed", "part-swapped"}
+CLONED = FORKED | {"box-changed", "part-swapped", "desk-lost"}
 
 
 @dataclass
