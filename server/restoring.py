@@ -16,7 +16,7 @@ import asyncio
 from collections.abc import Callable
 
 from msgspec import Struct
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server import offices, revocations
@@ -125,7 +125,9 @@ async def _begun(ctx: ServerContext, *, again: bool) -> int | None:
         if begun_ms is None and done is not None and not again:
             return None
         if begun_ms is None:
-            begun_ms = ctx.now_ms()
+            # A new machine's clock may be behind: what is open now was opened before this.
+            newest = await conn.execute(select(func.max(desk_journal.c.opened_ms)))
+            begun_ms = max(ctx.now_ms(), newest.scalar() or 0)
             await mark(conn, ctx.random_bytes(16), begun_ms)
     return begun_ms
 
