@@ -2,8 +2,8 @@
 
 Every desk journal is shut, so that each device gives back what this province does not hold any
 more before anything new is said to it (`server.desk_met`). Every session ends. Each device may show
-any turn once without an incident: it was the province that went back, not the device. Devices that
-the file beside the data names as revoked are so again (`server.revocations`).
+any turn without an incident until it has heard this server: it was the province that went back.
+Devices that the file beside the data names as revoked are so again (`server.revocations`).
 
 Office by office, each in a transaction of its own; cut off, it goes on where it was. A copy made by
 `commune-server backup` says of itself that it is one, so a server that is started on it does all
@@ -16,7 +16,7 @@ import asyncio
 from collections.abc import Callable
 
 from msgspec import Struct
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from server import offices, revocations
@@ -125,7 +125,9 @@ async def _begun(ctx: ServerContext, *, again: bool) -> int | None:
         if begun_ms is None and done is not None and not again:
             return None
         if begun_ms is None:
-            begun_ms = ctx.now_ms()
+            # A new machine's clock may be behind: what is open now was opened before this.
+            newest = await conn.execute(select(func.max(desk_journal.c.opened_ms)))
+            begun_ms = max(ctx.now_ms(), newest.scalar() or 0)
             await mark(conn, ctx.random_bytes(16), begun_ms)
     return begun_ms
 

@@ -26,8 +26,8 @@ class TurnState(Struct, frozen=True):
     `shown`: the turn last shown. `given`: those handed out since, newest last. `stale_given`:
     those of stale answers, good only together with `was`. `last_was`: the `was` of the incident
     recorded since another turn was shown. `any_once`: after `commune-server restored` the device
-    may show any turn once without an incident; a late message, whose turn is known anyway, does
-    not use that up.
+    may show any turn without an incident, until it shows one that was given since: then it has
+    heard this server, and whoever else shows an older one is another. Late messages use nothing up.
     """
 
     shown: bytes = NO_TURN
@@ -101,15 +101,17 @@ def judge(
     answer = turn_after(turn, request_hash, key)
     given = _newest(accepted.given, answer, TURNS_GIVEN_MAX)
     restored = was is not None and was != state.last_was
-    any_once = accepted.any_once and not restored
-    after = TurnState(turn, given, accepted.stale_given, accepted.last_was, any_once)
+    after = TurnState(turn, given, accepted.stale_given, accepted.last_was, accepted.any_once)
     incident = restored and not state.any_once
     return TurnJudgement(after, current=True, incident=incident, turn=answer)
 
 
 def any_once(state: TurnState) -> TurnState:
-    """Return the state of a device that may show any turn once: the server was put back."""
-    return TurnState(state.shown, state.given, state.stale_given, state.last_was, any_once=True)
+    """Return the state of a device that may show any turn at first: the server was put back.
+
+    Those that were given before say nothing more: `given` are those given since.
+    """
+    return TurnState(state.shown, last_was=state.last_was, any_once=True)
 
 
 def encode_state(state: TurnState) -> bytes:
@@ -148,8 +150,10 @@ def _accept(state: TurnState, turn: bytes, was: bytes | None) -> TurnState | Non
     if turn == state.shown:
         return TurnState(turn, state.given, state.stale_given, last_was, state.any_once)
     if turn in state.given or (was is not None and turn in state.stale_given):
-        return TurnState(turn, last_was=was, any_once=state.any_once)
-    return TurnState(turn, last_was=was) if state.any_once else None
+        return TurnState(turn, last_was=was)
+    if not state.any_once:
+        return None
+    return TurnState(turn, state.given, last_was=was, any_once=True)
 
 
 def _newest(turns: tuple[bytes, ...], turn: bytes, most: int) -> tuple[bytes, ...]:

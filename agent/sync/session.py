@@ -7,6 +7,8 @@ one begins with a full message, which shows its turn and its box.
 - Full are: the first message, one after a verdict other than `ok` or a stale answer, one that
   introduces the device or mends its memory, one after a failure in which the session may have
   been the trouble, and the one after a day or 1,000 requests.
+- Full is also the first about another desk journal: a short one leaves out which it is about, and
+  an answer from a stick may have led to the next meanwhile.
 - Short are all others.
 """
 
@@ -38,6 +40,7 @@ class Session:
         self._keys: SessionKeys | None = None
         self._since_ms = 0
         self._requests = 0
+        self._desk = b""
 
     def envelope(self, now_ms: int, *, full: bool) -> Envelope:
         """Return how to wrap the next message; `full`: it must be a full one.
@@ -52,13 +55,20 @@ class Session:
         self._requests += 1
         return Envelope(self._keys, self._fresh_bytes(IV_BYTES))
 
-    def answered(self, envelope: Envelope, down: Down, now_ms: int) -> None:
-        """Take note of a bound answer to the message in this envelope."""
+    def fitting(self, envelope: Envelope, desk: bytes) -> Envelope:
+        """Return the envelope for a message about this desk journal: a full one for another's."""
+        if envelope.session is None or desk == self._desk:
+            return envelope
+        self.end()
+        return Envelope(offer=self._fresh_bytes(SESSION_BYTES))
+
+    def answered(self, envelope: Envelope, down: Down, now_ms: int, desk: bytes) -> None:
+        """Take note of a bound answer to the message in this envelope, about this desk journal."""
         if down.verdict != "ok" or down.stale:
             self.end()
         elif envelope.offer is not None and down.session == "ok":
             self._keys = SessionKeys(envelope.offer)
-            self._since_ms, self._requests = now_ms, 0
+            self._since_ms, self._requests, self._desk = now_ms, 0, desk
 
     def end(self) -> None:
         """Begin again with a full message."""

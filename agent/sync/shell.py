@@ -286,6 +286,7 @@ class Syncer:
             gives_back=self._extras.gives_back,
         )
         read = await self._journal.read(query)
+        envelope = self._session.fitting(envelope, read.outgoing.desk)
         due = self._proving.is_due(read.proof_ms, self._clock.now_ms(), self._clock.mono_ms())
         extras = replace(
             self._extras,
@@ -321,14 +322,13 @@ class Syncer:
             applied = await self._saving.meter.keep(self._journal, job)
         except Refusal as refusal:
             raise ExchangeError(faults.not_durable(refusal), "effects of the answer") from refusal
-        self._session.answered(built.envelope, answer.down, self._clock.mono_ms())
-        if applied.desk_followed:
-            self._session.end()
+        now_ms = self._clock.mono_ms()
+        self._session.answered(built.envelope, answer.down, now_ms, built.standing.desk)
         self._remember(answer, applied, told)
         if answer.proof is not None:
             self._proving.kept()
         elif built.proves:
-            self._proving.in_vain(self._clock.mono_ms())
+            self._proving.in_vain(now_ms)
         self._uploads.answered(built.named, answer.down)
         self._feed(
             Answered(

@@ -15,7 +15,7 @@ from wire.event import format_time
 
 
 def restored(context: Context, *, again: bool, as_json: bool) -> None:
-    """Shut every desk journal, end every session, let each device show any turn once."""
+    """Shut every desk journal, end every session, let each device show any turn at first."""
     speech = context.speech
 
     async def work(ctx: ServerContext) -> Restored:

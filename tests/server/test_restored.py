@@ -50,6 +50,21 @@ async def test_restored_shuts_every_desk_and_blames_no_device(
     assert await incidents(province.ctx) == []
 
 
+async def test_restored_shuts_every_desk_by_a_clock_that_is_behind(
+    province: Province, clock: FakeClock
+) -> None:
+    device = await new_device(province.ctx)
+    await device.sync()
+    province.copy()
+    await publish(province.ctx, None, [("notice.published", NOTICE)])
+    await device.sync()
+    clock.ms -= DAY_MS
+    await province.put_back(device, told=True)
+    await device.settle()
+    assert said(device, "desk.opened")
+    assert await incidents(province.ctx) == []
+
+
 async def test_restored_twice_is_once(province: Province) -> None:
     device = await new_device(province.ctx)
     told: list[tuple[int, int]] = []

@@ -12,6 +12,9 @@ from tests.simulation.device import Device
 from tests.simulation.link import Link
 from tests.simulation.world import World
 
+ANNOUNCED = 0.5
+"""How often an operator says that the province was put back."""
+
 
 async def clone_same_box(world: World) -> None:
     """A perfect copy: disk and box, as of a virtual machine."""
@@ -63,6 +66,7 @@ async def fork(world: World) -> None:
     if world.province.now_dead():
         await world.start_province()
     world.oracle.branched(device)
+    world.counts["forked"] += 1
     world.log(f"{device.name} is restored and writes on")
     clerk.record(world.random.randint(1, 4))
     await asyncio.sleep(30)
@@ -70,20 +74,37 @@ async def fork(world: World) -> None:
 
 
 async def copy_province(world: World) -> None:
-    """The province's database is copied."""
+    """The province's database is copied, once."""
     life = world.province.life
-    if life is not None and not life.dead:
+    if life is not None and not life.dead and world.province_copy is None:
         world.province_copy = life.disk.image("kill")
         world.log("the province is copied")
 
 
 async def restore_province(world: World) -> None:
-    """The province's database is replaced by its copy, and nobody says so to the server."""
+    """The province's database is replaced by its copy, once.
+
+    An operator says so to the server before it listens, or nobody does.
+    """
     if world.province_copy is None or world.oracle.province_restored:
         return
+    for device in world.devices:
+        if not device.up:
+            await world.start_device(device)
+    if not all(device.up for device in world.devices):
+        return
+    announced = world.random.random() < ANNOUNCED
+    if any(world.is_branched(device) for device in world.devices):
+        world.sticks.lose()
     world.province.die("kill")
     await world.province.bury()
     world.province.image = world.province_copy
-    world.oracle.province_restored = True
-    await world.start_province()
-    world.log("the province is restored")
+    world.province.shut = announced
+    await world.start_province(restored=True)
+    world.oracle.announced = announced
+    world.oracle.province_went_back()
+    if announced:
+        await world.province.restored()
+    world.province.shut = False
+    world.counts["province restored"] += 1
+    world.log(f"the province is restored, and it is said: {announced}")

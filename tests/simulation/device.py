@@ -25,6 +25,7 @@ from agent.journal import Journal, Transaction, backup, database
 from agent.journal.transaction import get_meta
 from agent.service import KEYS_SINCE, Service
 from agent.sync import store
+from agent.sync.faults import QUARANTINED
 from agent.sync.first import adopt_first_answer
 from agent.sync.report import OfficeReporter
 from agent.sync.retry import Delays
@@ -235,8 +236,9 @@ class Device:
 
     def _show(self, show: Show) -> None:
         self.shown = show
-        self.answered += show.fault is None
-        self.heard = self.heard or show.fault is None
+        counts = show.fault in {None, QUARANTINED}
+        self.answered += counts
+        self.heard = self.heard or counts
 
     async def turn(self) -> bytes:
         """The turn it shows next."""

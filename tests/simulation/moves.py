@@ -248,7 +248,7 @@ async def back_up(world: World) -> None:
 async def restore(world: World) -> None:
     """A journal is replaced by its copy, once; the clerk waits until the province was heard.
 
-    Messages that nobody has taken in yet are lost with the disk: see `fork` in `NOT_YET`.
+    Messages that nobody has taken in yet are lost with the disk: see `fork`.
     """
     able = [
         each
@@ -296,12 +296,12 @@ ALWAYS = (
     Move("restore", 4, restore),
     Move("clone same box", 1, branches.clone_same_box),
     Move("clone other box", 1, branches.clone_other_box),
+    Move("fork", 4, branches.fork),
 )
 
 NOT_YET = (
-    Move("fork", 4, branches.fork),
-    Move("copy province", 4, branches.copy_province),
-    Move("restore province", 4, branches.restore_province),
+    Move("copy province", 9, branches.copy_province),
+    Move("restore province", 7, branches.restore_province),
 )
 
 BY_NAME: Mapping[str, Move] = {move.name: move for move in (*ALWAYS, *NOT_YET)}

@@ -14,37 +14,23 @@ Reads the files of both sides by itself, beside the programs.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, NamedTuple
-from urllib.parse import quote
 
 import msgspec
-import sqlcipher3
 
-from agent.journal import database
-from tests.simulation.device import KEY, Device
+from tests.simulation import accounts, numbers, reading
+from tests.simulation.accounts import Broken
+from tests.simulation.device import Device
 from tests.simulation.province import Province
 from wire import chain
 from wire.chain import Head
 
 TELLING_ANSWERS = 2
-BRANCHED = frozenset({"fork", "quarantined", "device-restored", "box-changed", "part-swapped"})
-"""What people may be told once a journal has two branches."""
-
-
-class Broken(Exception):  # noqa: N818 - a judgement on the world
-    """A promise was broken."""
-
-
-class Row(NamedTuple):
-    """One event as a side holds it."""
-
-    seq: int
-    hash: bytes
-    event: bytes | None
+WENT_BACK = frozenset({"device-restored", "desk-lost"})
+"""What people may be told of any device once the province went back and nobody said so."""
+FORKED = frozenset({"fork", "device-restored", "quarantined"})
+"""What people may be told once a journal has two branches; the last of late messages, too."""
+CLONED = FORKED | {"box-changed", "part-swapped", "desk-lost"}
 
 
 @dataclass
@@ -62,14 +48,28 @@ class Known:
     going_back: bool = False
     """It was restored and does not have everything back yet."""
     restored: bool = False
-    branched: bool = False
-    """Its journal has another branch: here, or in a copy of it that runs too."""
-    elsewhere: dict[int, str] = field(default_factory=dict)
-    """Acknowledged events that only the province has, as another branch."""
+    forked: bool = False
+    """It was restored and wrote on before it had heard: its journal has two branches."""
+    cloned: bool = False
+    """A copy of it runs too, or it is one."""
+    elsewhere: set[str] = field(default_factory=set)
+    """Acknowledged events whose number says nothing: of another branch, or in a successor now."""
+    twins: set[str] = field(default_factory=set)
+    """Those that were acknowledged at a copy that a person has switched off."""
     expects: Counter[str] = field(default_factory=Counter)
     """Incidents that must be told, at least as often."""
     allows: set[str] = field(default_factory=set)
     """Incidents that may be told."""
+
+    @property
+    def branched(self) -> bool:
+        """Whether there are two branches of its journal, or two of the device."""
+        return self.forked or self.cloned
+
+    @property
+    def ids(self) -> list[str]:
+        """Everything that was acknowledged here."""
+        return [*self.told.values(), *self.elsewhere]
 
 
 class Oracle:
@@ -78,7 +78,8 @@ class Oracle:
     def __init__(self, province: Province, devices: list[Device]) -> None:
         self._province, self._devices = province, devices
         self.known = {device.name: Known() for device in devices}
-        self.province_restored = False
+        self.province_restored = self.announced = False
+        """Whether the province was put back, and whether it was said so before anybody spoke."""
         self._heard: list[str] = []
         """What a clerk was told that cannot be."""
 
@@ -90,7 +91,7 @@ class Oracle:
         if known.keys.setdefault(key, seq) != seq:
             self._heard.append(f"{device.name}: {key!r} is {known.keys[key]} and {seq}")
         if known.branched:  # it may be numbered anew, in a successor
-            known.elsewhere[-len(known.elsewhere) - 1] = id_
+            known.elsewhere.add(id_)
         elif known.told.setdefault(seq, id_) != id_:
             self._heard.append(f"{device.name}: no. {seq} was acknowledged as two events")
 
@@ -102,7 +103,7 @@ class Oracle:
         """The journal was replaced by its copy: what nobody else holds is lost with the disk."""
         known = self.known[device.name]
         known.restored = known.going_back = True
-        held = max(len(self.held_rows(device)), len(own_rows(device)))
+        held = max(len(reading.held_rows(self._province, device)), len(reading.own_rows(device)))
         for seq in [seq for seq in known.told if seq > held]:
             del known.told[seq]
         known.keys = {key: seq for key, seq in known.keys.items() if seq <= held}
@@ -122,33 +123,73 @@ class Oracle:
         """A restored office writes on; what the province holds beyond the copy is a branch."""
         self.went_back(device)
         known = self.known[device.name]
-        known.branched, known.going_back = True, False
-        known.elsewhere = {
-            seq: id_ for seq, id_ in known.told.items() if seq > len(own_rows(device))
-        }
-        known.told = {seq: id_ for seq, id_ in known.told.items() if seq not in known.elsewhere}
+        known.forked, known.going_back = True, False
+        own = len(reading.own_rows(device))
+        known.elsewhere |= {id_ for seq, id_ in known.told.items() if seq > own}
+        known.told = {seq: id_ for seq, id_ in known.told.items() if seq <= own}
         known.keys.clear()
-        known.allows |= BRANCHED
+        known.allows |= FORKED
 
     def cloned(self, device: Device, twin: Device) -> None:
         """A copy of a device runs beside it: a person must be told once both have spoken."""
         ours = self.known[device.name]
-        self.known[twin.name] = Known(told=dict(ours.told), restored=True, branched=True)
-        ours.restored = ours.branched = True
-        ours.allows |= BRANCHED
+        self.known[twin.name] = Known(told=dict(ours.told), restored=True, cloned=True)
+        ours.restored = ours.cloned = True
+        ours.allows |= CLONED
         ours.expects["quarantined"] += 1
 
+    def switched_off(self, device: Device, twin: Device) -> None:
+        """A person has found the copy of a device and switched it off."""
+        ours = self.known[device.name]
+        ours.twins |= set(self.known.pop(twin.name).ids)
+
+    def province_went_back(self) -> None:
+        """The province's database is an older one; all devices run.
+
+        What an older journal had not got back before is lost with the newer database.
+        """
+        self.province_restored = True
+        for device in self._devices:
+            known = self.known[device.name]
+            known.receipt = None
+            known.copied_at = device.answered
+            del known.expects["device-restored"]
+            known.allows |= set() if self.announced else WENT_BACK
+            if known.restored:
+                self._forget_lost(device, known)
+
+    def _forget_lost(self, device: Device, known: Known) -> None:
+        known.allows |= {"device-restored"}
+        if not self.announced:
+            known.allows |= {"quarantined"}
+        here = accounts.named(reading.own_journals(device))
+        gone = {id_ for id_ in accounts.missing(self._province, known.ids) if not here[id_]}
+        lost = {seq for seq, id_ in known.told.items() if id_ in gone}
+        known.told = {seq: id_ for seq, id_ in known.told.items() if seq not in lost}
+        known.keys = {key: seq for key, seq in known.keys.items() if seq not in lost}
+        known.elsewhere -= gone
+
+    def is_at_rest(self, device: Device) -> bool:
+        """Whether everything is told: to the journals, or aside and to a person."""
+        known = self.known[device.name]
+        if self.is_doubted(device):
+            return self.all_is_held(device)
+        if not device.settled:
+            return False
+        if not (known.branched or self.province_restored):
+            return True
+        return accounts.agrees(self._province, device)
+
+    def is_doubted(self, device: Device) -> bool:
+        """Whether a person has to decide about a device first."""
+        return accounts.state_of(self._province, device) == "quarantined"
+
     def all_is_held(self, device: Device) -> bool:
-        """Whether the province has all that was acknowledged at a branched device, if only aside,
+        """Whether the province has all that was acknowledged at a doubted device, if only aside,
         and has told whom it must."""
         known = self.known[device.name]
-        held = {
-            str(chain.event_id(hash_))
-            for table in ("event", "aside_event")
-            for (hash_,) in self._ask_province(f"SELECT hash FROM {table}")
-        }
-        missing = known.expects - self._incidents()[device.name]
-        return not missing and held.issuperset([*known.told.values(), *known.elsewhere.values()])
+        told = known.expects - self._incidents()[device.name]
+        return not told and not accounts.missing(self._province, known.ids)
 
     def came_back(self, device: Device) -> None:
         """A restored journal has heard the province: from now on all of it is there again."""
@@ -169,10 +210,12 @@ class Oracle:
 
     def _look_at(self, device: Device, delivered: Head) -> None:
         known = self.known[device.name]
-        if self.province_restored or known.branched:
+        if known.branched:
             return
-        held = self.hash_at(device, delivered.seq)
+        held = reading.hash_at(self._province, device, delivered.seq)
         if held != delivered.hash:
+            if self.province_restored:
+                return  # it has not heard yet, or a late stick told of what was
             raise Broken(f"{device.name}: delivered up to {delivered.seq}, not held so")
         if known.receipt is not None and delivered.seq < known.receipt.seq and not known.restored:
             raise Broken(
@@ -183,7 +226,7 @@ class Oracle:
 
     def device_is_back(self, device: Device) -> None:
         """After a restart: everything that was acknowledged is there."""
-        rows = {row.seq: row for row in own_rows(device)}
+        rows = {row.seq: row for row in reading.own_rows(device)}
         known = self.known[device.name]
         for seq, id_ in () if known.branched else known.told.items():
             if seq not in rows:
@@ -195,11 +238,12 @@ class Oracle:
 
     def province_is_back(self) -> None:
         """After a restart: everything a receipt was given for is there."""
-        if self.province_restored:
-            return
         for device in self._devices:
             receipt = self.known[device.name].receipt
-            if receipt is not None and self.hash_at(device, receipt.seq) != receipt.hash:
+            if (
+                receipt is not None
+                and reading.hash_at(self._province, device, receipt.seq) != receipt.hash
+            ):
                 raise Broken(f"the province lost {device.name}'s no. {receipt.seq}")
 
     # --- what must hold at the end ---------------------------------------------------------------
@@ -207,47 +251,51 @@ class Oracle:
     def judge(self) -> None:
         """Hold both sides against everything that is known; all lines are up and all is told."""
         for device in self._devices:
-            if not self.known[device.name].branched:
-                self._judge_chain(device)
-                self._judge_desk(device)
-            elif not self.all_is_held(device):
-                raise Broken(f"{device.name}: something acknowledged is not at the province")
+            known = self.known[device.name]
+            if self.is_doubted(device):
+                self._judge_doubt(device)
+                continue
+            if known.cloned and not known.twins:
+                raise Broken(f"{device.name}: there are two, and nobody was told")
+            accounts.judge(self._province, device, known.ids)
+            accounts.judge_desk(self._province, device)
+            self._judge_places(device)
+            lost = accounts.missing(self._province, known.twins)
+            if lost:
+                raise Broken(f"{device.name}: what its copy was told is not held: {lost}")
         self._judge_keys()
+        self._judge_numbers()
         self._judge_incidents()
 
-    def _judge_chain(self, device: Device) -> None:
-        known, name = self.known[device.name], device.name
-        ours, theirs = own_rows(device), self.held_rows(device)
-        identity = device.enrolled.enrolment.identity
-        head = identity.genesis
-        for row in theirs:
-            if row.seq != head.seq + 1:
-                raise Broken(
-                    f"{name}: a hole or a double at the province: {row.seq} after {head.seq}"
-                )
-            if row.event is None or chain.extend(head, row.event).hash != row.hash:
-                raise Broken(f"{name}: no. {row.seq} at the province is not what its hash says")
-            head = Head(row.seq, row.hash)
-        if ours != theirs:
-            raise Broken(f"{name}: {len(ours)} events at the office, {len(theirs)} at the province")
-        for seq, id_ in known.told.items():
-            if seq > len(theirs) or str(chain.event_id(theirs[seq - 1].hash)) != id_:
-                raise Broken(f"{name}: acknowledged no. {seq} is not at the province")
+    def _judge_doubt(self, device: Device) -> None:
+        known = self.known[device.name]
+        twice = known.restored and self.province_restored and not self.announced
+        if not known.cloned and not twice:
+            raise Broken(f"{device.name}: believed no more, and is not at fault")
+        if not self.all_is_held(device):
+            raise Broken(f"{device.name}: something acknowledged is not at the province")
 
-    def _judge_desk(self, device: Device) -> None:
-        identity = device.enrolled.enrolment.identity
-        query = "SELECT e.seq, e.hash, e.event FROM desk_event e WHERE e.desk_id = ? ORDER BY e.seq"
-        theirs = [Row(*row) for row in self._ask_province(query, identity.desk)]
-        ours = own_rows(device, "desk")
-        if ours != theirs:
-            raise Broken(
-                f"{device.name}: {len(ours)} desk events at the office, {len(theirs)} written"
-            )
+    def _judge_places(self, device: Device) -> None:
+        """What was told under a number stands under it, where no successor has numbered anew."""
+        known, theirs = self.known[device.name], reading.held_rows(self._province, device)
+        for seq, id_ in () if known.branched else known.told.items():
+            if seq > len(theirs) or str(chain.event_id(theirs[seq - 1].hash)) != id_:
+                raise Broken(f"{device.name}: acknowledged no. {seq} is not at the province")
+
+    def _judge_numbers(self) -> None:
+        twice = numbers.lent_twice(self._devices)
+        told = any(each["numbers-twice"] for each in self._incidents().values())
+        if twice and (self.announced or not self.province_restored):
+            raise Broken(f"lent twice: {twice[0]}")
+        if bool(twice) != told:
+            raise Broken(f"lent twice, told: {told}: {twice[:1]}")
 
     def _judge_keys(self) -> None:
         """No command was recorded twice, in whatever journal."""
         purposes: Counter[str] = Counter()
-        for (raw,) in self._ask_province("SELECT event FROM event WHERE kind = 'visit.checked_in'"):
+        for (raw,) in reading.ask(
+            self._province, "SELECT event FROM event WHERE kind = 'visit.checked_in'"
+        ):
             purposes[msgspec.json.decode(raw)["body"]["purpose"]] += 1
         doubled = sorted(key for key, count in purposes.items() if count > 1)
         if doubled:
@@ -260,7 +308,7 @@ class Oracle:
             device.enrolled.enrolment.identity.device_id: device.name
             for device in reversed(self._devices)
         }
-        for kind, device_id in self._ask_province("SELECT kind, device_id FROM incident"):
+        for kind, device_id in reading.ask(self._province, "SELECT kind, device_id FROM incident"):
             found[by_id[device_id]][kind] += 1
         return found
 
@@ -271,67 +319,6 @@ class Oracle:
             missing = known.expects - told
             if missing:
                 raise Broken(f"{name}: nobody was told of {sorted(missing)}")
-            alarms = set(told) - set(known.expects) - known.allows
+            alarms = set(told) - set(known.expects) - known.allows - {"numbers-twice"}
             if alarms:
                 raise Broken(f"{name}: told of {sorted(alarms)}, which never happened")
-
-    # --- reading both sides ----------------------------------------------------------------------
-
-    def hash_at(self, device: Device, seq: int) -> bytes | None:
-        """Return hash(seq) of a device's journal as the province holds it."""
-        identity = device.enrolled.enrolment.identity
-        if seq == 0:
-            return identity.genesis.hash
-        found = self._ask_province(
-            _HELD + " WHERE j.device_id = ? AND j.journal_id = ? AND e.seq = ?",
-            identity.device_id, identity.journal, seq,
-        )  # fmt: skip
-        return found[0][1] if found else None
-
-    def held_rows(self, device: Device) -> list[Row]:
-        """Return a device's journal as the province holds it."""
-        identity = device.enrolled.enrolment.identity
-        query = _HELD + " WHERE j.device_id = ? AND j.journal_id = ? ORDER BY e.seq"
-        return [
-            Row(*row) for row in self._ask_province(query, identity.device_id, identity.journal)
-        ]
-
-    def _ask_province(self, query: str, *values: Any) -> list[Any]:
-        with _reading(self._province) as connection:
-            return list(connection.execute(query, values).fetchall())
-
-
-_HELD = (
-    "SELECT e.seq, e.hash, e.event FROM event e JOIN journal j"
-    " ON j.office_id = e.office_id AND j.journal_no = e.journal_no"
-)
-
-
-@contextmanager
-def _reading(province: Province) -> Iterator[Any]:
-    key = (province.config.keys_dir / "database.key").read_bytes()
-    connection = sqlcipher3.connect(f"file:{quote(str(province.file))}?mode=ro", uri=True)
-    try:
-        connection.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
-        yield connection
-    finally:
-        connection.close()
-
-
-def own_rows(device: Device, side: str = "office") -> list[Row]:
-    """Return a device's journal as its own file holds it."""
-    return rows_of(device.file, side)
-
-
-def rows_of(file: Path, side: str) -> list[Row]:
-    """Return the open journal of a file."""
-    connection = database.open_reader(file, KEY)
-    try:
-        found = connection.execute(
-            "SELECT seq, hash, body FROM event JOIN journal ON no = journal"
-            " WHERE side = ? AND state = 'open' ORDER BY seq",
-            (side,),
-        ).fetchall()
-    finally:
-        connection.close()
-    return [Row(*row) for row in found]

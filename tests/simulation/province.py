@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from agent.sync import faults
 from agent.sync.http import BY_PROBLEM_CODE
 from agent.sync.transport import ExchangeError
-from server import publishing
+from server import publishing, restoring
 from server.carrying import TakenIn, import_stick
 from server.config import Config
 from server.context import ServerContext
@@ -41,6 +41,8 @@ class Province:
         self.life: Life | None = None
         self.lives = 0
         self.skew_ms = 0
+        self.shut = False
+        """Whether its server does not listen, while somebody is at work with its database."""
         self.accidents: list[str] = []
         """What the server would have answered with 500."""
         self._folder, self._random, self._loop = folder, random, loop
@@ -48,7 +50,12 @@ class Province:
 
     @property
     def up(self) -> bool:
-        """Whether it runs."""
+        """Whether it runs and listens."""
+        return self.lives_on and not self.shut
+
+    @property
+    def lives_on(self) -> bool:
+        """Whether its program runs."""
         return self.life is not None and not self.life.dead and self._ctx is not None
 
     @property
@@ -76,6 +83,7 @@ class Province:
         look_over(folder / DATABASE, key)
         store = open_store(f"sqlite:///{folder / DATABASE}", key)
         self._ctx = context_of(self.config, store, self._random, now_ms=self.now_ms)
+        await self.run(restoring.at_start(self._ctx))
 
     async def bury(self) -> None:
         """Clear away a dead life; what it left is what the next one begins with."""
@@ -113,10 +121,14 @@ class Province:
         body = f'{{"title":"{title}","text":"{title}"}}'.encode()
         await self.run(publishing.publish(self.ctx, None, [("notice.published", body)]))
 
+    async def restored(self) -> None:
+        """Do what `commune-server restored` does. Raises Dead."""
+        await self.run(restoring.restore(self.ctx, lambda _done, _of: None))
+
     @property
     def ctx(self) -> ServerContext:
         """The running server's context. Raises Dead."""
-        if self._ctx is None or not self.up:
+        if self._ctx is None or not self.lives_on:
             raise Dead("province")
         return self._ctx
 

@@ -13,13 +13,13 @@ from pathlib import Path
 import structlog
 
 from tests.simulation import clock
+from tests.simulation.accounts import Broken
 from tests.simulation.clock import Stuck, VirtualLoop
 from tests.simulation.device import simulated_machine
 from tests.simulation.disk import simulated_disks
 from tests.simulation.inline import without_threads
 from tests.simulation.life import tasks_know_their_owner
 from tests.simulation.moves import trouble
-from tests.simulation.oracle import Broken
 from tests.simulation.template import template
 from tests.simulation.world import DEVICES, World
 

@@ -14,13 +14,14 @@ from random import Random
 
 from server.reconcile import reconcile, usual_span
 from tests.simulation import clock
+from tests.simulation.accounts import Broken
 from tests.simulation.clerk import Clerk
 from tests.simulation.clock import VirtualLoop
 from tests.simulation.device import Device
 from tests.simulation.disk import Image
 from tests.simulation.life import Dead
 from tests.simulation.link import Link, Weather
-from tests.simulation.oracle import Broken, Oracle
+from tests.simulation.oracle import Oracle
 from tests.simulation.province import Province
 from tests.simulation.stick import Sticks
 from tests.simulation.template import Enrolled, template
@@ -93,15 +94,19 @@ class World:
         self.log(f"{device.name} starts at {device.head().seq}")
         self.oracle.device_is_back(device)
 
-    async def start_province(self) -> None:
-        """Bury what died and start the server on what is left. Raises Broken when it will not."""
+    async def start_province(self, *, restored: bool = False) -> None:
+        """Bury what died and start the server on what is left. Raises Broken when it will not.
+
+        `restored`: it was put back, and may have forgotten.
+        """
         await self.province.bury()
         try:
             await self.province.start()
         except Refusal as refusal:
             raise Broken(f"the province does not start: {refusal.code} {refusal}") from refusal
         self.log("the province starts")
-        self.oracle.province_is_back()
+        if not restored:
+            self.oracle.province_is_back()
 
     def look(self) -> None:
         """Let the oracle look, and see that no program fell."""
@@ -163,10 +168,7 @@ class World:
         answered = not any(clerk.unanswered or clerk.waits for clerk in clerks)
         if not answered:
             return False
-        return all(
-            self.oracle.all_is_held(device) if self.is_branched(device) else device.settled
-            for device in self.devices
-        )
+        return all(map(self.oracle.is_at_rest, self.devices))
 
     async def _wait_until_reported(self) -> None:
         """Wait until the reports of both sides agree, as `/v1/reconciliation` compares them."""

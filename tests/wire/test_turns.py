@@ -13,7 +13,7 @@ from tests.wire.samples import turns as some_turns
 from wire import turns
 from wire.limits import TURNS_GIVEN_MAX, TURNS_STALE_MAX
 from wire.problems import Malformed
-from wire.turns import NO_TURN, ShownTurn, TurnJudgement, TurnState, judge
+from wire.turns import NO_TURN, ShownTurn, TurnJudgement, TurnState, any_once, judge
 
 KEY = b"turn key of the server, 32 bytes"
 
@@ -170,42 +170,47 @@ def test_the_newest_stale_turns_are_kept_and_the_oldest_dropped() -> None:
     assert ask(state, stale[1], b"kept", was=stored[0]).current
 
 
-def test_after_a_restore_of_the_province_any_turn_is_good_once() -> None:
+def test_after_a_restore_of_the_province_any_turn_is_good_until_a_new_one_is_shown() -> None:
     _, stored = a_device_with_memory(5)
-    restored = TurnState(shown=stored[1], any_once=True)
+    restored = any_once(TurnState(shown=stored[1]))
     answer = ask(restored, stored[5], b"first contact")
-    assert answer.current
-    assert not answer.incident
-    assert not answer.state.any_once
-    assert not ask(answer.state, stored[4], b"an older one").current
+    assert (answer.current, answer.incident) == (True, False)
+    heard = ask(answer.state, answer.turn, b"it has heard this province")
+    assert (heard.current, heard.incident) == (True, False)
+    assert not ask(heard.state, stored[4], b"an older one").current
 
 
 def test_a_restore_of_the_province_forgives_a_was_too() -> None:
     _, stored = a_device_with_memory(5)
-    restored = TurnState(shown=stored[1], any_once=True)
-    answer = ask(restored, b"unknown!", b"of a stale answer it forgot", was=stored[5])
+    answer = ask(
+        any_once(TurnState(shown=stored[1])), b"unknown!", b"of a stale answer", was=stored[5]
+    )
     assert answer.current
     assert not answer.incident
 
 
-def test_late_messages_do_not_use_up_what_a_restore_of_the_province_forgives() -> None:
+@pytest.mark.parametrize("late", range(5))
+def test_late_messages_do_not_use_up_what_a_restore_of_the_province_forgives(late: int) -> None:
     _, stored = a_device_with_memory(5)
-    restored = TurnState(shown=stored[1], given=(stored[2],), any_once=True)
-    late = ask(restored, stored[1], b"late, as the backup knew it")
-    later = ask(late.state, stored[2], b"late too, of a turn given then")
-    device = ask(later.state, stored[5], b"the device itself")
-    assert [each.current for each in (late, later, device)] == [True, True, True]
-    assert not device.incident
-    assert not device.state.any_once
+    restored = any_once(TurnState(shown=stored[1], given=(stored[2],)))
+    first = ask(restored, stored[late], b"late, of a turn it knew or had forgotten")
+    device = ask(first.state, stored[5], b"the device itself")
+    again = ask(device.state, stored[late], b"late once more, before the answer is heard")
+    heard = ask(again.state, device.turn, b"the device has heard")
+    assert all(each.current and not each.incident for each in (first, device, again, heard))
+    assert not ask(heard.state, stored[late], b"too late").current
 
 
-def test_a_restored_device_uses_up_what_a_restore_of_the_province_forgives() -> None:
+def test_two_boxes_are_told_apart_after_a_restore_of_the_province() -> None:
     _, stored = a_device_with_memory(5)
-    restored = TurnState(shown=stored[1], stale_given=(b"of stale",), any_once=True)
-    taken = ask(restored, b"of stale", b"with was", was=stored[3])
-    assert taken.current
-    assert not taken.incident
-    assert not taken.state.any_once
+    one = ask(any_once(TurnState(shown=stored[1])), stored[5], b"one box")
+    other = ask(one.state, stored[4], b"another with its key")
+    assert other.current
+    heard = ask(other.state, one.turn, b"the one has heard")
+    assert heard.current
+    stale = ask(heard.state, other.turn, b"the other has heard too")
+    assert not stale.current
+    assert ask(stale.state, stale.turn, b"it mends", was=other.turn).incident
 
 
 def test_a_device_stores_only_turns_that_were_not_stale() -> None:

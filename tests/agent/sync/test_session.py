@@ -21,6 +21,7 @@ from wire.plaintext import Down
 from wire.short import is_short
 
 DAY_MS = SESSION_S_MAX * 1_000
+DESK = b"the desk journal"
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def a_down(**changes: object) -> Down:
 
 def opened(now_ms: int = 0) -> Session:
     session = Session(secrets.token_bytes)
-    session.answered(session.envelope(now_ms, full=False), a_down(), now_ms)
+    session.answered(session.envelope(now_ms, full=False), a_down(), now_ms, DESK)
     return session
 
 
@@ -81,14 +82,14 @@ def test_after_an_answer_that_takes_it_up_messages_are_short_with_fresh_ivs() ->
 
 def test_an_answer_that_does_not_take_it_up_opens_nothing() -> None:
     session = Session(secrets.token_bytes)
-    session.answered(session.envelope(0, full=False), a_down(session=None), 0)
+    session.answered(session.envelope(0, full=False), a_down(session=None), 0, DESK)
     assert is_full(session.envelope(0, full=False))
 
 
 @pytest.mark.parametrize("change", [{"verdict": "gap"}, {"stale": True}])
 def test_a_disagreement_ends_it(change: dict[str, object]) -> None:
     session = opened()
-    session.answered(session.envelope(0, full=False), a_down(session=None, **change), 0)
+    session.answered(session.envelope(0, full=False), a_down(session=None, **change), 0, DESK)
     assert is_full(session.envelope(0, full=False))
 
 
@@ -98,6 +99,16 @@ def test_what_must_be_said_in_full_is_and_offers_another() -> None:
     assert is_full(envelope)
     assert envelope.offer is not None
     assert not is_full(session.envelope(0, full=False))
+
+
+def test_a_message_about_another_desk_journal_is_full_and_opens_another_session() -> None:
+    session = opened()
+    envelope = session.fitting(session.envelope(0, full=False), b"the next of them")
+    assert is_full(envelope)
+    assert envelope.offer is not None
+    session.answered(envelope, a_down(), 0, b"the next of them")
+    assert not is_full(session.fitting(session.envelope(0, full=False), b"the next of them"))
+    assert is_full(session.fitting(session.envelope(0, full=False), DESK))
 
 
 def test_it_ends_after_a_day_and_after_a_thousand_requests() -> None:
