@@ -26,6 +26,7 @@ from agent.sync.answer import Answer, open_answer, open_short_answer
 from agent.sync.blobs import NoUploads, Uploads
 from agent.sync.builder import Builder, Built, Extras
 from agent.sync.engine import Engine
+from agent.sync.moving import AskProvince, JournalFollowed, Moved, look
 from agent.sync.netlink import RouteWatch, open_route_socket
 from agent.sync.pacing import Batch, Load, Pacing
 from agent.sync.posting import Posting
@@ -62,10 +63,6 @@ T = TypeVar("T")
 Work: TypeAlias = Coroutine[Any, Any, None]
 
 
-class _Followed(Exception):  # noqa: N818 - a state of the journal
-    """Another journal follows the one that this syncer keeps: it is for another to keep."""
-
-
 class _Ending(Exception):  # noqa: N818 - a state of the group
     """The group of tasks is being ended; what happens meanwhile has no consequences."""
 
@@ -89,6 +86,7 @@ class Syncer:
         delays: Delays | None = None,
         pacing: Pacing | None = None,
         uploads: Uploads | None = None,
+        ask_province: AskProvince | None = None,
     ) -> None:
         """`show` is told the line's state; `connect` tells whether the province can be reached.
 
@@ -102,14 +100,14 @@ class Syncer:
         self._reporter = reporter or Silent()
         self._builder = Builder(enrolment, clock)
         self._box = box
+        self._ask_province = ask_province
         self._session, self._fresh_bytes = Session(fresh_bytes), fresh_bytes
         self._probe = LineProbe(connect, clock, random)
         self._engine = Engine(delays or Delays(random), pacing)
         self._uploads = uploads or NoUploads()
         self._uploads.ask = self._ask
         self._held = journal.delivered
-        self._extras = Extras()
-        self._days_wanted = False
+        self._extras, self._days_wanted = Extras(), False
         self._proving = Proving()
         self._timer: asyncio.TimerHandle | None = None
         self._probing: asyncio.Task[None] | None = None
@@ -152,7 +150,7 @@ class Syncer:
         await kept.wait()
 
     async def run(self) -> None:
-        """Sync until cancelled, or until another journal follows this one.
+        """Sync until cancelled, or until another journal or other keys of the province follow.
 
         Raises only what is a mistake of this program.
         """
@@ -162,8 +160,8 @@ class Syncer:
                 self._start("journal", self._follow_journal())
                 self._start("network", self._follow_network())
                 self._feed(Enrolled(self._unsent(), revoked))
-        except* _Followed:
-            _log.warning("a successor was opened", journal=self._journal.marks.journal.hex())
+        except* (JournalFollowed, Moved) as over:
+            _log.warning(str(over.exceptions[0]), journal=self._journal.marks.journal.hex())
         finally:
             self._tasks = None
             self._set_timer(None)
@@ -176,7 +174,7 @@ class Syncer:
         seen = self._journal.marks
         while True:
             if seen.journal != self._enrolment.identity.journal:
-                raise _Followed
+                raise JournalFollowed("a successor was opened")
             await self._journal.wait_change(seen)
             before, seen = seen, self._journal.marks
             if seen.head.seq > before.head.seq:
@@ -330,6 +328,8 @@ class Syncer:
         elif built.proves:
             self._proving.in_vain(self._clock.mono_ms())
         self._uploads.answered(built.named, answer.down)
+        if applied.moved:
+            raise Moved("the province moved")
         self._feed(
             Answered(
                 request,
@@ -373,6 +373,7 @@ class Syncer:
             self._extras = replace(self._extras, introduce=True)
         if error.fault.ends_session:
             self._session.end()
+        error = await look(self._journal, self._enrolment.province, self._ask_province, error)
         try:
             await self._journal.write(partial(store.log_exchange, load=load, fault=error.fault))
         except Refusal as refusal:
