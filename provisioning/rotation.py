@@ -9,7 +9,7 @@
 Everything is checked before anything is written. Until the last file is there the former keys are
 in force, whatever a power cut left; a run that was cut off is carried on with the keys it made.
 Nothing is overwritten but `province.cose`, and nothing removed: former keys still open
-(`commune-server keys`).
+(`server.retiring`).
 """
 
 from collections.abc import Callable
