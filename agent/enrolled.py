@@ -27,10 +27,12 @@ from agent.machine import box_of
 from agent.noticed import Noticed
 from agent.patient import until_recorded
 from agent.status import SavingShown, StatusBoard
-from agent.sync import faults
+from agent.sync import faults, successor
+from agent.sync.addresses import ManyAddresses, addresses
 from agent.sync.blobs import Uploads
 from agent.sync.first import adopt_first_answer
 from agent.sync.http import HttpTransport
+from agent.sync.moving import cancellable
 from agent.sync.pacing import Pacing
 from agent.sync.probe import connects
 from agent.sync.report import OfficeReporter
@@ -78,6 +80,8 @@ class Line:
         self._folder = folder
         self._uploads = Uploads()
         self.saving = Saving(clock, _rules(config))
+        self._urls: tuple[str, ...] = (config.province.url,)
+        self._uploads_moved = asyncio.Event()
         self._syncer: Syncer | None = None
         self._carrier: Carrier | None = None
 
@@ -143,29 +147,55 @@ class Line:
         attempt = 0
         while True:
             attempt += 1
-            enrolment = enrolment._replace(identity=self._journal.identity or enrolment.identity)
-            if await self._sync_until_it_falls(enrolment, figures):
+            now = await self._now(enrolment)
+            if await self._sync_until_it_falls(now, figures):
                 attempt = 0
                 continue
             self._show(Show(faults.SYNC_FAILED.line, faults.SYNC_FAILED))
             await asyncio.sleep(_restart_s(attempt))
 
+    async def _now(self, enrolment: Enrolment) -> Enrolment:
+        """Return who this device is now: its open journals, the province and where that is."""
+        known = await self._journal.read(partial(successor.known, enrolled=enrolment.province))
+        urls = addresses(self._config.province.url, known)
+        if urls != self._urls:
+            self._urls = urls
+            self._uploads_moved.set()
+        identity = self._journal.identity or enrolment.identity
+        return enrolment._replace(identity=identity, province=known[-1])
+
     async def _keep_uploading(self) -> None:
         attempt = 0
         while True:
             attempt += 1
-            try:
-                await self._uploader().run()
-            except Exception:  # noqa: BLE001 - whatever it is, events go on
-                _log.exception("uploads fell")
+            self._uploads_moved.clear()
+            if await self._upload_until_it_falls():
+                attempt = 0
+                continue
             await asyncio.sleep(_restart_s(attempt))
+
+    async def _upload_until_it_falls(self) -> bool:
+        """Return true when it ended because the province has another address."""
+        async with asyncio.TaskGroup() as tasks:
+            uploading = tasks.create_task(self._upload(), name="uploader")
+            moved = tasks.create_task(self._uploads_moved.wait(), name="address")
+            await asyncio.wait((uploading, moved), return_when=asyncio.FIRST_COMPLETED)
+            for each in (uploading, moved):
+                each.cancel()
+        return self._uploads_moved.is_set()
+
+    async def _upload(self) -> None:
+        try:
+            await self._uploader().run()
+        except Exception:  # noqa: BLE001 - whatever it is, events go on
+            _log.exception("uploads fell")
 
     def _uploader(self) -> Uploader:
         return Uploader(
             self._journal,
             self._folder,
             TusClient(
-                self._config.province.url,
+                self._urls[0],
                 tls_of(self._config, self._clock),
                 self.saving.meter.add,
             ),
@@ -178,14 +208,14 @@ class Line:
         )
 
     async def _sync_until_it_falls(self, enrolment: Enrolment, figures: Figures) -> bool:
-        """Return true when it ended because another journal follows the one it kept.
+        """Return true when another journal, or other keys of the province, follow what it kept.
 
         Making it can fail too, over a trust root that is not there: sticks go on even then.
         """
         try:
             self._carrier = self._carried(enrolment, figures)
             self._syncer = self._made(enrolment, figures)
-            await self._syncer.run()
+            await cancellable(self._syncer.run())
         except Exception:  # noqa: BLE001 - whatever it is, the counter goes on
             _log.exception("sync fell")
             return False
@@ -207,10 +237,9 @@ class Line:
         return box_of(enrolment.identity.device_id, self._config.data_dir)
 
     def _made(self, enrolment: Enrolment, figures: Figures) -> Syncer:
-        transport = HttpTransport(
-            self._config.province.url,
-            tls=tls_of(self._config, self._clock),
-            count=self.saving.meter.add,
+        tls = tls_of(self._config, self._clock)
+        transport = ManyAddresses(
+            self._urls, partial(HttpTransport, tls=tls, count=self.saving.meter.add)
         )
         random = Random()  # noqa: S311 - jitter, not secrets
         return Syncer(
@@ -221,13 +250,14 @@ class Line:
             clock=self._clock,
             random=random,
             show=self._show,
-            connect=partial(connects, *transport.address),
+            connect=lambda: connects(*transport.address),
             fresh_bytes=self._fresh_bytes,
             reporter=OfficeReporter(figures.collect, self._clock.mono_ms),
             delays=Delays(random, poll_s=self._config.sync.poll_s),
             pacing=Pacing(aim_ms=self._config.sync.exchange_s * 1000),
             uploads=self._uploads,
             saving=self.saving,
+            ask_province=transport.province,
         )
 
     async def _take_first_answer(self, enrolment: Enrolment) -> None:

@@ -191,7 +191,7 @@ TEXTS = load("agent", "messages_core.toml")
 TOLD_BY_LINE: Final = frozenset(
     {
         "line-down", "line-timeout", "line-cut", "dns-failed", "tls-wrong", "captive-portal",
-        "province-moved", "device-revoked",
+        "province-moved", "province-older", "device-revoked",
     }
 )  # fmt: skip
 """Codes that say no more than the state of the line does."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, Protocol
 
@@ -49,3 +49,7 @@ class ServerContext:
     tickets: Rates
     addresses: Rates
     carried: bool = False
+
+    def known_by(self, kid: bytes) -> ServerContext:
+        """Return this, speaking as somebody knows it who seals to the key of this kid."""
+        return replace(self, keys=self.keys.known_by(kid))

@@ -21,7 +21,7 @@ from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from records.desk_events import DeskOpened
-from server import desk
+from server import desk, signed
 from server.context import ServerContext
 from server.desk import Desk
 from server.devices import Device
@@ -29,10 +29,9 @@ from server.request import Request
 from server.store.lost_tables import desk_aside
 from server.store.tables import desk_event, desk_journal, desk_told
 from wire import event as wire_event
-from wire import statements
 from wire.block import ChainedEvent
 from wire.chain import Head, genesis
-from wire.keys import VerifyKey, key_id
+from wire.keys import key_id
 from wire.plaintext import Up
 from wire.problems import Malformed, Refusal
 from wire.statements import Receipt
@@ -237,9 +236,7 @@ def _proven(ctx: ServerContext, each: Desk, news: Sequence[ChainedEvent], reques
 
 
 def _receipt(ctx: ServerContext, proof: bytes | None) -> Receipt | None:
-    for key in ctx.keys.signers if proof is not None else ():
-        try:
-            return statements.verify(proof or b"", Receipt, VerifyKey(key))
-        except (Malformed, Refusal):
-            continue  # signed by another of our keys, or by nobody we know
-    return None
+    try:
+        return None if proof is None else signed.read(ctx.keys, proof, Receipt)
+    except (Malformed, Refusal):
+        return None  # signed by nobody we know

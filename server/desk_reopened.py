@@ -15,7 +15,7 @@ import msgspec
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server import desk, desk_dossiers, desk_lost, publishing, rebuilding
+from server import desk, desk_dossiers, desk_lost, publishing, rebuilding, signed
 from server.context import ServerContext
 from server.desk import Desk, Saying
 from server.desk_lost import After
@@ -27,9 +27,8 @@ from wire import event as wire_event
 from wire import statements
 from wire.chain import event_id, genesis
 from wire.event import body_of
-from wire.keys import VerifyKey
 from wire.plaintext import Up
-from wire.problems import Malformed, Refusal
+from wire.problems import Malformed
 from wire.statements import DeviceRecord
 
 WHY: Final = "restored"
@@ -78,12 +77,7 @@ async def record_of(
 
 def _record(ctx: ServerContext, device: Device) -> DeviceRecord:
     """Return the device's record, signed by whichever key of ours."""
-    for key in ctx.keys.signers:
-        try:
-            return statements.verify(device.record, DeviceRecord, VerifyKey(key))
-        except Refusal:
-            continue  # another of our keys
-    raise Refusal("signature-wrong", "device record")
+    return signed.read(ctx.keys, device.record, DeviceRecord)
 
 
 async def expect_to_reopen(conn: AsyncConnection, device: Device, up: Up) -> None:

@@ -13,7 +13,17 @@ from hashlib import sha256
 from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from server import desk, desk_refolded, devices, incidents, offices, places, publishing, revocations
+from server import (
+    desk,
+    desk_refolded,
+    devices,
+    incidents,
+    offices,
+    places,
+    publishing,
+    revocations,
+    signed,
+)
 from server.context import ServerContext
 from server.desk import Desk
 from server.devices import Device
@@ -27,7 +37,7 @@ from wire.chain import genesis
 from wire.codec import CODECS
 from wire.enrolment import IssuedTicket, Opened
 from wire.event import body_of
-from wire.keys import VerifyKey, device10
+from wire.keys import device10
 from wire.limits import IDLE_POLL_S, MESSAGE_BYTES_MAX, PENDING_POLL_S, TICKET_ID_BYTES
 from wire.plaintext import Down
 from wire.problems import Malformed, Refusal
@@ -93,6 +103,7 @@ async def enrol(ctx: ServerContext, ticket_id: bytes, body: bytes, address: str)
         envelope = enrolment.parse_request(body)
         if envelope.ticket != ticket_id:
             raise Malformed("header-differs", "ticket id")
+        ctx = ctx.known_by(envelope.receiver_kid)
         receiver = ctx.keys.opening(envelope.receiver_kid)
         opened = await asyncio.to_thread(enrolment.open_request, envelope, receiver)
     except Malformed as error:
@@ -179,6 +190,7 @@ async def _take_in(
             box=request.box,
             turns=turns.encode_state(TurnState()),
             enrolled_ms=now_ms,
+            province_n=ctx.keys.n,
         )
     )
     each = Desk(
@@ -327,7 +339,7 @@ async def revoke(ctx: ServerContext, device_id: bytes) -> bytes:
             raise Refusal("sender-unknown")
         if device.revocation is not None:
             return device.revocation
-        record = statements.verify(device.record, DeviceRecord, VerifyKey(ctx.keys.signing.public))
+        record = signed.read(ctx.keys, device.record, DeviceRecord)
         revoked = Revoked(device_id=device_id, serial=record.serial + 1, time_ms=now_ms)
         statement = statements.sign(revoked, ctx.keys.signing)
         await asyncio.to_thread(revocations.append, ctx.config.data_dir, device_id, statement)

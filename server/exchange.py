@@ -91,8 +91,8 @@ async def exchange(body: bytes, ctx: ServerContext, address: str = "") -> bytes:
     """
     if is_short(body):
         return await _exchange_in_session(body, ctx, address)
-    envelope = parse(body)
-    now_ms = ctx.now_ms()
+    envelope, now_ms = parse(body), ctx.now_ms()
+    ctx = ctx.known_by(envelope.receiver_kid)
     async with ctx.store.read() as conn:
         sender = await devices.find(conn, envelope.sender_kid)
     known = b"" if sender is None else envelope.sender_kid
@@ -163,7 +163,7 @@ async def _answer(
     if turn.current:
         head = request.up.head
         values |= {"said_journal": request.up.journal, "said_seq": head.seq, "said_hash": head.hash}
-        values["seen_ms"] = now_ms
+        values["seen_ms"], values["province_n"] = now_ms, ctx.keys.n
         if request.report is not None:
             values["agent"] = request.report.facts.agent
     await conn.execute(device_table.update().where(device.row).values(values))

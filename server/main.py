@@ -24,7 +24,16 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp
 
-from server import api, keys, projections, refusals, restoring, routes_blobs, routes_exchange
+from server import (
+    api,
+    keys,
+    moving,
+    projections,
+    refusals,
+    restoring,
+    routes_blobs,
+    routes_exchange,
+)
 from server.access import guard
 from server.admission import Admission
 from server.blobs.folder import BlobFolder
@@ -143,6 +152,9 @@ async def run(config: Config) -> None:
     """Serve until SIGINT or SIGTERM."""
     context = await open_context(config)
     restored = await restoring.at_start(context)
+    told = await moving.at_start(context)
+    if told:
+        _log.warning("moved", n=context.keys.n, offices=told)
     if restored is not None:
         _log.warning("restored", offices=restored.offices, devices=restored.devices)
     await _Server(uvicorn_config(context)).serve()

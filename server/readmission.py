@@ -11,13 +11,13 @@ import asyncio
 
 from sqlalchemy import select
 
-from server import desk, devices, incidents, revocations
+from server import desk, devices, incidents, revocations, signed
 from server.context import ServerContext
 from server.desk import Desk
 from server.devices import Device
 from server.store.tables import device as device_table
 from server.store.tables import office
-from wire import message, statements
+from wire import message
 from wire.chain import genesis
 from wire.keys import VerifyKey, key_id
 from wire.message import Envelope
@@ -85,8 +85,7 @@ def _proven(ctx: ServerContext, envelope: Envelope) -> DeviceRecord | None:
     if envelope.device_record is None:
         return None
     try:
-        own = VerifyKey(ctx.keys.signing.public)
-        record = statements.verify(envelope.device_record, DeviceRecord, own)
+        record = signed.read(ctx.keys, envelope.device_record, DeviceRecord)
         if record.device_id != envelope.sender_kid:
             return None
         message.verify_full(envelope, VerifyKey(record.device_key))

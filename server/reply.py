@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Struct
 
+from server import signed
 from server.desk import Part
 from server.keys import ServerKeys
 from server.sessions import Session
@@ -20,7 +21,7 @@ from wire.codec import CODECS
 from wire.keys import SealingPublicKey
 from wire.limits import EVENTS_PACKED_BYTES_MAX
 from wire.plaintext import Down, History
-from wire.statements import Receipt
+from wire.statements import DeviceRecord, Receipt, Revoked
 
 ENVELOPE_BYTES = 1_536  # COSE, HPKE and the heads of the blocks
 SMALL_PLAIN_BYTES = 64 << 10  # up to here level 19 takes less time than a slow link saves
@@ -77,7 +78,12 @@ def seal_in_session(
 def _filled(answer: Answer, keys: ServerKeys, codecs: Sequence[int]) -> Down:
     """Return what is answered, packed and signed."""
     statement = statements.sign(answer.receipt, keys.signing) if answer.receipt else None
-    down = msgspec.structs.replace(answer.down, statement=statement or answer.down.statement)
+    down = answer.down
+    record = signed.anew(keys, down.device, DeviceRecord)
+    if down.verdict == "revoked":
+        statement = signed.anew(keys, down.statement, Revoked)
+    statement = statement or down.statement
+    down = msgspec.structs.replace(down, statement=statement, device=record)
     taken = ENVELOPE_BYTES + len(plaintext.encode_down(down))
     room = min(answer.budget - taken, EVENTS_PACKED_BYTES_MAX)
     codec = max(set(codecs) & set(CODECS), default=0)

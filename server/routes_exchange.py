@@ -7,6 +7,7 @@ when it is too busy. A body is read as it comes and no further than its limit.
 from __future__ import annotations
 
 import ipaddress
+import re
 
 from litestar import Response, get, post
 from litestar.datastructures import State
@@ -15,11 +16,14 @@ from sqlalchemy import select
 from server.context import ServerContext
 from server.enrolment import enrol
 from server.exchange import exchange
+from server.keys import ServerKeys
 from server.refusals import AnyRequest
 from wire.limits import ENROLMENT_BYTES_MAX, MESSAGE_BYTES_MAX, TICKET_ID_BYTES
 from wire.message import MEDIA_TYPE
 from wire.problems import Refusal
 
+SIGNER = re.compile(r"[0-9a-f]{16}")
+NUMBER = re.compile(r"[0-9]{1,15}")
 ASIDE_BYTES_MAX = 1 << 20  # of a body that is too large, what is still read so that we can answer
 
 
@@ -43,10 +47,15 @@ async def enrolment_route(request: AnyRequest) -> Response[bytes]:
 
 
 @get("/v1/province", opt={"access": "open"}, include_in_schema=False)
-async def province_route(state: State) -> Response[bytes]:
-    """Return the statement that names the province and its keys."""
-    context: ServerContext = state.context
-    return Response(context.keys.province, media_type="application/cose")
+async def province_route(request: AnyRequest) -> Response[bytes]:
+    """Return the statement that names the province and its keys.
+
+    `n`: what moves somebody on who holds statement n, which after a change of root is not the
+    newest; `signer`: the newest statement whose signing key has this kid, for a ticket of old.
+    """
+    said = request.query_params
+    found = _stated(_context(request).keys, str(said.get("n", "")), str(said.get("signer", "")))
+    return Response(found, media_type="application/cose")
 
 
 @get("/healthz", opt={"access": "open"}, include_in_schema=False)
@@ -64,6 +73,15 @@ ROUTES = [exchange_route, enrolment_route, province_route, health_route]
 def _context(request: AnyRequest) -> ServerContext:
     context: ServerContext = request.app.state.context
     return context
+
+
+def _stated(keys: ServerKeys, n: str, signer: str) -> bytes:
+    """Return the statement asked for; the newest where nothing else is there to be said."""
+    if SIGNER.fullmatch(signer):
+        return keys.signed_with(bytes.fromhex(signer)) or keys.province
+    if NUMBER.fullmatch(n):
+        return keys.moving(int(n))
+    return keys.province
 
 
 def _message(body: bytes) -> Response[bytes]:

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.keys import Enrolment
-from agent.sync import faults
+from agent.sync import faults, successor
 from agent.sync.transport import ExchangeError
 from wire import message, plaintext, short_plaintext, statements
 from wire.block import ChainedEvent, unpack
@@ -29,6 +29,7 @@ from wire.problems import Malformed, Refusal
 from wire.short import SessionKeys, parse_short
 from wire.short_plaintext import Standing
 from wire.statements import DeviceRecord, Receipt, Revoked
+from wire.succession import Followed
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ class Answer:
     """A former journal of this device, and the province's events of it."""
     revocation: bytes | None = None
     device_record: bytes | None = None
+    successor: Followed | None = None
+    """The province under the same root, or one that this root signed for, with a higher n."""
 
 
 def open_answer(body: bytes, request: bytes, enrolment: Enrolment) -> Answer:
@@ -100,6 +103,7 @@ def examine(down: Down, enrolment: Enrolment) -> Answer:
         branch=_branch(down, enrolment),
         revocation=_revocation(down, enrolment, key),
         device_record=_device_record(down, enrolment, key),
+        successor=successor.offered(down, desk, enrolment.province),
     )
 
 

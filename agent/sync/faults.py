@@ -89,6 +89,9 @@ FORK_SOUGHT = Fault("fork", "online", at_once=True, holds=True)
 QUARANTINED = Fault("quarantined", "online")
 """Shown, but no reason to stop: the office goes on recording and sending (section 5)."""
 PROVINCE_MOVED = Fault("province-moved", "moved")
+"""The verdict `moved` without a statement that this device may take."""
+PROVINCE_OLDER = Fault("province-older", "moved", ends_session=True)
+"""Its server has older keys than this device knows: they are never taken back."""
 DEVICE_REVOKED = Fault("device-revoked", "revoked")
 
 FAULTS: tuple[Fault, ...] = (
@@ -97,7 +100,8 @@ FAULTS: tuple[Fault, ...] = (
     SENDER_UNKNOWN, SIGNATURE_WRONG, RECEIVER_UNKNOWN, SESSION_UNKNOWN,
     ANSWER_FORGED, ANSWER_FOREIGN,
     DEVICE_RESTORED, MEMORY_STALE, RECEIPT_STUCK, RECEIPT_WRONG,
-    GAP, UNKNOWN_JOURNAL, FORK, FORK_SOUGHT, QUARANTINED, PROVINCE_MOVED, DEVICE_REVOKED,
+    GAP, UNKNOWN_JOURNAL, FORK, FORK_SOUGHT, QUARANTINED,
+    PROVINCE_MOVED, PROVINCE_OLDER, DEVICE_REVOKED,
 )  # fmt: skip
 
 

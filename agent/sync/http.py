@@ -36,6 +36,7 @@ from wire.foreign import read_json
 from wire.limits import MESSAGE_BYTES_MAX
 from wire.message import MEDIA_TYPE
 from wire.problems import Malformed
+from wire.succession import STATEMENT_BYTES_MAX
 
 PROBLEM_TYPE = "application/problem+json"
 PROBLEM_BYTES_MAX = 16 << 10
@@ -90,6 +91,7 @@ class HttpTransport:
     ) -> None:
         """`count` is told of the bytes that moved on the line."""
         self._url = httpx.URL(url.rstrip("/") + "/v1/exchange")
+        self._province = httpx.URL(url.rstrip("/") + "/v1/province")
         self._patience = patience or Patience()
         self._trace = _Trace()
         self._client = httpx.AsyncClient(
@@ -123,6 +125,28 @@ class HttpTransport:
                     return await self._post(message)
         except TimeoutError as error:
             raise ExchangeError(faults.LATE, f"{self._patience.total_s:g} s in all") from error
+
+    async def province(self, n: int) -> bytes:
+        """Return what the province says it is now, asked by somebody who holds statement `n`.
+
+        Nothing of it is believed for where it came from; the caller looks at who signed it.
+
+        Raises:
+            ExchangeError: everything but a small body with status 200.
+        """
+        url = self._province.copy_with(params={"n": str(n)})
+        request = httpx.Request("GET", url, extensions={"timeout": self._client.timeout.as_dict()})
+        try:
+            async with asyncio.timeout(self._patience.total_s), _named(_Trace()):
+                response = await self._client.send(request, stream=True)
+                try:
+                    if response.status_code != 200 or "content-encoding" in response.headers:
+                        raise ExchangeError(faults.CAPTIVE_PORTAL, f"HTTP {response.status_code}")
+                    return await _read_up_to(response, STATEMENT_BYTES_MAX)
+                finally:
+                    await response.aclose()
+        except TimeoutError as error:
+            raise ExchangeError(faults.LATE, "GET /v1/province") from error
 
     def silent_ms(self) -> int:
         """How long the open request has heard nothing, not even an acknowledgement.

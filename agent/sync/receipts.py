@@ -14,7 +14,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -24,6 +24,7 @@ from agent.sync.answer import Answer
 from agent.sync.faults import Fault
 from agent.sync.forks import common_place
 from agent.sync.pacing import Load
+from agent.sync.successor import keep as keep_province
 from wire import event as wire_event
 from wire.block import ChainedEvent
 from wire.chain import Head
@@ -82,6 +83,8 @@ class Applied:
     """A successor was opened, and so many events were entered anew in it."""
     new_box: bool = False
     """The box that changed is told of now: the next message shows it."""
+    moved: bool = False
+    """The province has other keys now: the next message is sealed to them."""
 
     def place(self, down: Down) -> int:
         """Return where a disagreement was met: while a common place is sought, that."""
@@ -136,6 +139,8 @@ def apply(
         return Applied(None, None, before, progress=True, desk_more=False)
     given_back = _take_back(transaction, answer)
     judgement = judge(down, transaction.head, transaction.hash_at)
+    if answer.successor is not None and judgement.fault is faults.PROVINCE_MOVED:
+        judgement = replace(judgement, fault=None)
     transaction.expect_back(_promised(judgement, down))
     if judgement.delivered is not None:
         transaction.set_delivered(judgement.delivered, transaction.now_ms)
@@ -172,6 +177,7 @@ def apply(
         branch_more=read > 0 and succession.wanted(transaction.conn) is not None,
         entered_again=entered,
         new_box=new_box,
+        moved=answer.successor is not None,
     )
 
 
@@ -185,7 +191,7 @@ def apply_late(transaction: Transaction, answer: Answer) -> None:
     """Take from an answer that is not to the newest message what can do no harm.
 
     Its receipt may raise the delivered mark, never lower it; its desk events are appended; a
-    revocation counts if it is signed (docs/protocol.md section 5).
+    revocation or a successor counts if it is signed (docs/protocol.md section 5).
     """
     down = answer.down
     judgement = judge(down, transaction.head, transaction.hash_at)
@@ -195,6 +201,8 @@ def apply_late(transaction: Transaction, answer: Answer) -> None:
     _append_desk(transaction, answer)
     if answer.revocation is not None:
         transaction.set_meta(store.REVOKED, answer.revocation)
+    if answer.successor is not None:
+        keep_province(transaction, answer.successor)
 
 
 def _take_back(transaction: Transaction, answer: Answer) -> int:
@@ -286,6 +294,8 @@ def _keep(transaction: Transaction, answer: Answer) -> None:
         transaction.set_meta(store.REVOKED, answer.revocation or 1)
     if down.verdict == "moved" and down.statement is not None:
         transaction.set_meta(store.SUCCESSOR, down.statement)
+    if answer.successor is not None:
+        keep_province(transaction, answer.successor)
     transaction.set_meta(store.PENDING, int(down.pending))
     transaction.set_meta(store.VERDICT, down.verdict)
     transaction.set_meta(store.OFFSET_MS, down.now - transaction.now_ms)

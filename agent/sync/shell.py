@@ -27,6 +27,7 @@ from agent.sync.blobs import NoUploads, Uploads
 from agent.sync.builder import Builder, Built, Extras
 from agent.sync.engine import Engine
 from agent.sync.gathering import gather
+from agent.sync.moving import AskProvince, JournalFollowed, Moved, look
 from agent.sync.netlink import RouteWatch, open_route_socket
 from agent.sync.pacing import Batch, Load, Pacing
 from agent.sync.posting import Posting
@@ -64,10 +65,6 @@ T = TypeVar("T")
 Work: TypeAlias = Coroutine[Any, Any, None]
 
 
-class _Followed(Exception):  # noqa: N818 - a state of the journal
-    """Another journal follows the one that this syncer keeps: it is for another to keep."""
-
-
 class _Ending(Exception):  # noqa: N818 - a state of the group
     """The group of tasks is being ended; what happens meanwhile has no consequences."""
 
@@ -92,6 +89,7 @@ class Syncer:
         pacing: Pacing | None = None,
         uploads: Uploads | None = None,
         saving: Saving | None = None,
+        ask_province: AskProvince | None = None,
     ) -> None:
         """`show` is told the line's state; `connect` tells whether the province can be reached.
 
@@ -105,6 +103,7 @@ class Syncer:
         self._reporter = reporter or Silent()
         self._builder = Builder(enrolment, clock)
         self._box = box
+        self._ask_province = ask_province
         self._session, self._fresh_bytes = Session(fresh_bytes), fresh_bytes
         self._probe = LineProbe(connect, clock, random)
         self._saving = saving or Saving(clock)
@@ -112,8 +111,7 @@ class Syncer:
         self._uploads = uploads or NoUploads()
         self._uploads.ask = lambda: self._feed(Asking())
         self._held = journal.delivered
-        self._extras = Extras()
-        self._days_wanted = False
+        self._extras, self._days_wanted = Extras(), False
         self._proving = Proving()
         self._timer: asyncio.TimerHandle | None = None
         self._probing: asyncio.Task[None] | None = None
@@ -154,7 +152,7 @@ class Syncer:
         await kept.wait()
 
     async def run(self) -> None:
-        """Sync until cancelled, or until another journal follows this one.
+        """Sync until cancelled, or until another journal or other keys of the province follow.
 
         Raises only what is a mistake of this program.
         """
@@ -164,8 +162,8 @@ class Syncer:
                 self._start("journal", self._follow_journal())
                 self._start("network", self._follow_network())
                 self._feed(Enrolled(self._unsent(), revoked))
-        except* _Followed:
-            _log.warning("a successor was opened", journal=self._journal.marks.journal.hex())
+        except* (JournalFollowed, Moved) as over:
+            _log.warning(str(over.exceptions[0]), journal=self._journal.marks.journal.hex())
         finally:
             self._tasks = None
             self._set_timer(None)
@@ -178,7 +176,7 @@ class Syncer:
         seen = self._journal.marks
         while True:
             if seen.journal != self._enrolment.identity.journal:
-                raise _Followed
+                raise JournalFollowed("a successor was opened")
             await self._journal.wait_change(seen)
             before, seen = seen, self._journal.marks
             if seen.head.seq > before.head.seq:
@@ -330,6 +328,8 @@ class Syncer:
         elif built.proves:
             self._proving.in_vain(now_ms)
         self._uploads.answered(built.named, answer.down)
+        if applied.moved:
+            raise Moved("the province moved")
         self._feed(
             Answered(
                 request,
@@ -374,11 +374,11 @@ class Syncer:
             self._extras = replace(self._extras, introduce=True)
         if error.fault.ends_session:
             self._session.end()
+        error = await look(self._journal, self._enrolment.province, self._ask_province, error)
         try:
             log = partial(store.log_exchange, load=load, fault=error.fault)
             await self._saving.meter.keep(self._journal, log)
-        except Refusal as refusal:
-            # The log row is lost; what keeps the disk from being written is the greater trouble.
+        except Refusal as refusal:  # what keeps the disk from being written is the greater trouble
             error = ExchangeError(faults.not_durable(refusal), str(error))
         self._feed(Failed(request, error.fault, load, error.retry_after_s))
 

@@ -7,7 +7,8 @@
 | `sync.proof_ms` | when that came, by our clock |
 | `sync.proof.JOURNAL` | the newest one about a journal that another follows |
 | `sync.revoked` | 1 with the verdict, or the revocation statement: nothing is sent any more |
-| `sync.successor` | the statement that came with the verdict `moved` |
+| `sync.successor` | the statement that came with the verdict `moved`, whatever it is |
+| `sync.province.N` | each statement that was taken (`agent.sync.successor`) |
 | `sync.device_record` | a newer device record than the enrolment's |
 | `sync.pending` | 1 while an operator has not yet approved this device |
 | `sync.verdict` | the verdict of the last bound answer |

@@ -18,7 +18,7 @@ from agent.clock import Clock
 from agent.journal import Journal, Transaction, salvaged
 from agent.journal.database import Connection
 from agent.keys import JOURNAL_ID_BYTES, Enrolment
-from agent.sync import faults, own_box, receipts, store
+from agent.sync import faults, own_box, receipts, store, successor
 from agent.sync.answer import Answer, examine, open_down
 from agent.sync.builder import Builder, Built, Extras
 from agent.sync.pacing import LEVEL_SQUEEZE, SQUEEZED_PLAIN_BYTES_MAX, Batch, Load
@@ -73,7 +73,7 @@ class Carrier:
         It is open before this returns. Raises Refusal `field-invalid` when there is no such event,
         and as `Journal.write`.
         """
-        enrolment = self._now()
+        enrolment = await self._now()
         start = await self._start(after)
         told = await self._reporter.tell(days=False) if after is None else Told()
         query = partial(
@@ -100,17 +100,19 @@ class Carrier:
         if not self._is_for_us(body):
             return "foreign"
         try:
-            answer = await asyncio.to_thread(self._opened, body)
+            answer = await asyncio.to_thread(_opened, body, await self._now())
         except ExchangeError as error:
             raise Refusal(error.fault.code, error.detail) from error
         successor = self._fresh_bytes(JOURNAL_ID_BYTES)
         job = partial(_take, answer=answer, successor=successor, box=self._box)
         return await self._journal.write(job)
 
-    def _now(self) -> Enrolment:
-        """Return who this device is, with the journals that are open now."""
-        identity = self._journal.identity
-        return self._enrolment._replace(identity=identity or self._enrolment.identity)
+    async def _now(self) -> Enrolment:
+        """Return who this device is, with the journals that are open and the province as it is."""
+        identity = self._journal.identity or self._enrolment.identity
+        in_force = partial(successor.in_force, enrolled=self._enrolment.province)
+        province = await self._journal.read(in_force)
+        return self._enrolment._replace(identity=identity, province=province)
 
     async def _start(self, after: int | None) -> Head:
         if after is None:
@@ -131,12 +133,12 @@ class Carrier:
             raise Refusal("answer-forged", error.reason) from error
         return envelope.receiver_kid == self._enrolment.sealing_key.kid
 
-    def _opened(self, body: bytes) -> Answer:
-        enrolment = self._now()
-        down = open_down(body, enrolment)
-        if down.office != enrolment.identity.office_id:
-            raise ExchangeError(faults.ANSWER_FOREIGN, "office")
-        return examine(down, enrolment)
+
+def _opened(body: bytes, enrolment: Enrolment) -> Answer:
+    down = open_down(body, enrolment)
+    if down.office != enrolment.identity.office_id:
+        raise ExchangeError(faults.ANSWER_FOREIGN, "office")
+    return examine(down, enrolment)
 
 
 def _open(transaction: Transaction, built: Built) -> bool:

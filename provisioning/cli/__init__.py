@@ -15,6 +15,7 @@ MODULES: Final[Mapping[str, str]] = {
     "offices": "provisioning.cli.offices",
     "ticket": "provisioning.cli.ticket",
     "enroll": "provisioning.cli.enroll",
+    "rotate-keys": "provisioning.cli.rotate_keys",
     "check-receipt": "provisioning.cli.check_receipt",
     "simulate": "provisioning.cli.simulate",
 }

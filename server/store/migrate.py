@@ -17,6 +17,7 @@ from sqlalchemy import Connection, MetaData
 from server.store.engine import Store
 from server.store.lost_tables import desk_aside
 from server.store.projection_tables import PROJECTIONS
+from server.store.successor_tables import told_successor
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -31,7 +32,7 @@ class SchemaOlder(Exception):  # noqa: N818 - a judgement on a database
 
 def metadata() -> MetaData:
     """Return the tables of the whole server, the projections' among them."""
-    return (desk_aside, *PROJECTIONS)[0].metadata
+    return (desk_aside, told_successor, *PROJECTIONS)[0].metadata
 
 
 async def migrate(store: Store) -> str:

@@ -56,6 +56,7 @@ device = Table(
     bytes_("turns"),  # wire.turns.TurnState as MessagePack
     int_("enrolled_ms"),
     int_("seen_ms", null=True),
+    int_("province_n", null=True),  # the province's statement that its newest message shows it has
     bytes_("said_journal", 16, null=True),  # the head in its newest current message, as it says
     int_("said_seq", null=True),
     bytes_("said_hash", 32, null=True),

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from provisioning.rotation import Rotated, Wanted, rotate
 from server.admission import Admission
 from server.config import Config
 from server.context import Projector, ServerContext
@@ -81,6 +82,15 @@ def make_keys(folder: Path, seed: int = 1) -> None:
         root_key=root.public,
     )
     (folder / "province.cose").write_bytes(sign(province, root))
+
+
+def rotate_keys(folder: Path, seed: int = 1, **wanted: Any) -> Rotated:
+    """Give the province with these keys its next statement, as an operator does."""
+    root = folder.parent / "root.key"
+    if not root.exists():
+        root.write_bytes(Random(seed).randbytes(32))
+        root.chmod(0o600)
+    return rotate(folder.parent, root, Wanted(**wanted), now_ms=NOW_MS, random_bytes=os.urandom)
 
 
 def make_config(folder: Path, database: str | None = None) -> Config:

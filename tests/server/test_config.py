@@ -7,7 +7,7 @@ import pytest
 from server.config import load, parse
 from server.keys import load as load_keys
 from server.keys import secret
-from tests.server.province import make_keys
+from tests.server.province import make_keys, rotate_keys
 from wire.problems import Refusal
 from wire.settings import SettingsRefused
 
@@ -94,10 +94,7 @@ def test_keys_do_not_show_themselves(tmp_path: Path) -> None:
 def test_a_retired_sealing_key_still_opens(tmp_path: Path) -> None:
     make_keys(tmp_path / "keys")
     old = load_keys(tmp_path / "keys").sealing[0]
-    (tmp_path / "keys" / "sealing.key").rename(tmp_path / "keys" / "sealing-2026.key")
-    fresh = tmp_path / "keys" / "sealing.key"
-    fresh.write_bytes(b"n" * 32)
-    fresh.chmod(0o600)
+    rotate_keys(tmp_path / "keys")
     keys = load_keys(tmp_path / "keys")
     assert keys.opening(old.kid).public == old.public
     assert keys.sealing[0].public != old.public
