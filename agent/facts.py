@@ -23,7 +23,7 @@ from records.decision import FoundDossier, FoundVisit
 from records.desk_events import PolicySet
 from records.documents import Captured
 from records.leases import Lease, LeaseWarning, NumberOffer
-from records.moment import to_ms
+from records.moment import office_day, to_ms
 from records.values import SubjectRef
 from wire import event as wire_event
 
@@ -158,8 +158,9 @@ class Facts:
         return dossier_rows.find(self._conn, f"{year}/{volume}/{number}") is not None
 
     def dossier(self, ref: str) -> FoundDossier | None:
-        """Find a dossier by id, code or `year/volume/number`."""
-        return self._dossier(dossier_rows.find(self._conn, ref))
+        """Find a dossier by id, code, `year/volume/number`, or this year's `volume/number`."""
+        year = office_day(self._transaction.now_ms).year
+        return self._dossier(dossier_rows.find(self._conn, ref, year=year))
 
     def in_conflict(self, conflict: str) -> FoundDossier | None:
         """Find the dossier that has an open conflict with this id."""

@@ -5,6 +5,7 @@ not belong into logs at all; this is the net below that rule. A traceback keeps 
 kind and loses its message, because messages quote what they complain about.
 """
 
+import faulthandler
 import logging
 import re
 import sys
@@ -116,3 +117,11 @@ def configure(stream: TextIO) -> None:
     # What libraries tell of each request and step is not for this log.
     for name in ("httpx", "httpcore", "aiosqlite", "alembic", "uvicorn"):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def show_faults() -> None:
+    """Let a fault inside a library (a segmentation fault) leave its place on stderr, no contents.
+
+    Python says nothing of it otherwise, and the service's manager only that the process is gone.
+    """
+    faulthandler.enable(sys.__stderr__ or sys.stderr)

@@ -16,9 +16,10 @@ def run(context: Context) -> None:
     config = config_of(context)
     with left_out("rich", "pygments"):
         from agent.main import run as run_daemon
-        from console.logs import configure
+        from console.logs import configure, show_faults
 
     configure(sys.stderr)
+    show_faults()
     raise SystemExit(run_daemon(config))
 
 

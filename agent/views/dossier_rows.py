@@ -106,18 +106,21 @@ def load(connection: Connection, no: int) -> Loaded | None:
     return Loaded(no, dossier, events) if dossier is not None else None
 
 
-def find(connection: Connection, ref: str) -> int | None:
-    """Number of the dossier that an id, a code, or `year/volume/number` names."""
+def find(connection: Connection, ref: str, *, year: int | None = None) -> int | None:
+    """Number of the dossier that an id, a code, or `year/volume/number` names.
+
+    `year`: that of a book without one, `volume/number` as people write it; None: then it is none.
+    """
     id_ = stored.parse_id(ref)
     if id_ is not None:
         pos = stored.pos_of_id(connection, id_)
         return pos if pos is not None and exists(connection, pos) else None
     book = parse_book_ref(ref)
-    if book is not None and book.year is not None:
+    if book is not None and (book.year or year) is not None:
         return _one(
             connection,
             "SELECT no FROM dossier WHERE year = ? AND volume = ? AND number = ?",
-            (book.year, book.volume, book.number),
+            (book.year or year, book.volume, book.number),
         )
     code = parse_code(ref)
     if code is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from console.logs import configure
+from console.logs import configure, show_faults
 from console.speech import Speech
 from console.words import Words, command, json_option
 from server.cli.opening import Context, settings, telling
@@ -16,6 +16,7 @@ from server.store.migrate import migrate
 def run(context: Context) -> None:
     """Serve in the foreground until SIGINT or SIGTERM."""
     configure(sys.stderr)
+    show_faults()
     config = settings(context)
     telling(context.speech, config, lambda: serve(config))
 

@@ -16,6 +16,12 @@
 
   const leave = () => { location.assign("/login"); };
 
+  // What somebody is at stays under their hands: a field they type into, a question they opened.
+  const written = (field) => field.value !== field.defaultValue || field.checked !== field.defaultChecked;
+  const inHand = (part) => part.querySelector("form[data-working], .result:not(:empty), details[open]") !== null
+    || (part.contains(document.activeElement) && document.activeElement.matches("input, select, textarea"))
+    || [...part.querySelectorAll("input")].some(written);
+
   async function refresh() {
     due = 0;
     if (parts === "") { return; }
@@ -25,8 +31,7 @@
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const part of document.querySelectorAll("[data-live]")) {
       const now = fresh.getElementById(part.id);
-      const busy = part.querySelector("form[data-working], .result:not(:empty)");
-      if (now !== null && busy === null && now.outerHTML !== part.outerHTML) { renew(part, now); }
+      if (now !== null && !inHand(part) && now.outerHTML !== part.outerHTML) { renew(part, now); }
     }
   }
 

@@ -46,9 +46,16 @@ async def test_a_command_about_a_dossier_names_its_event_by_seq(office: Office) 
     done = await office.do(type="dossier.pay", dossier=received.code, **fee)
     assert (done.id, done.seq) == (received.id, 2)
     assert [event.subject for event in await events(office)] == [None, 1]
-    for ref in (str(received.id), "2026/1/1"):
+    for ref in (str(received.id), "2026/1/1", "1/1"):
         paid = await office.do(type="dossier.pay", dossier=ref, name="a", amount_vnd=1, by="cash")
         assert paid.id == received.id
+
+
+async def test_a_book_without_a_year_is_that_of_this_year(office: Office) -> None:
+    await office.receive()
+    office.clock.wall_ms += 366 * 86_400_000
+    with pytest.raises(Refusal, match="dossier-unknown"):
+        await office.do(type="dossier.pay", dossier="1/1", name="a", amount_vnd=1, by="cash")
 
 
 async def test_a_dossier_from_the_desk_is_named_by_its_id(office: Office) -> None:
