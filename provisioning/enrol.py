@@ -20,10 +20,11 @@ from msgspec import Struct
 from agent import keys
 from agent.config import Config
 from agent.machine import box_of
-from provisioning import durable
+from provisioning import durable, following
+from provisioning.following import Found, Stated
 from wire import enrolment, message, statements
 from wire.enrolment import Accepted, Checked, DeviceKeys
-from wire.keys import SEED_BYTES, SealingKey, SigningKey, device10
+from wire.keys import SEED_BYTES, SealingKey, SealingPublicKey, SigningKey, device10
 from wire.limits import ID_BYTES
 from wire.problems import Malformed, Refusal
 from wire.statements import Ticket
@@ -34,12 +35,8 @@ PROVINCE_BESIDE: Final = "province.cose"
 """Name of the province's statement where it lies beside a ticket, on a stick."""
 
 
-class Line(Protocol):
+class Line(Stated, Protocol):
     """What is asked of the province."""
-
-    def province(self) -> bytes:
-        """Return the province's statement."""
-        ...
 
     def enrol(self, ticket_id: bytes, request: bytes) -> bytes:
         """Return the answer to an enrolment request."""
@@ -85,7 +82,8 @@ def enrol(
     """Make this machine the device that `ticket` invites; again with the same ticket is once.
 
     `ticket` is the text of the QR code or the statement of its file, `name` what people call the
-    device, `province_cose` the province's statement if it came along; else it is asked for.
+    device, `province_cose` the province's statement if it came along; else it is asked for. What
+    follows it by now is asked for too.
 
     Raises Refusal: ticket-forged, ticket-expired, ticket-other-office, ticket-used, ...;
     already-enrolled; key-wrong, key-exposed; answer-forged; one with exit code 3 without a line.
@@ -99,8 +97,7 @@ def enrol(
         done = _done(config.keys_dir, read)
         if done is not None:
             return done
-        province = line.province() if province_cose is None else province_cose
-        checked = _checked(invitation, province, world.now_ms())
+        checked, province = _found(invitation, province_cose, line, world.now_ms())
         own = _own(config.keys_dir, world)
         request = _request(config, checked, own, name)
         answer = line.enrol(checked.ticket.ticket_id, request)
@@ -118,9 +115,9 @@ def _read(ticket: str | bytes) -> tuple[bytes, Ticket]:
         raise Refusal("ticket-forged", _unreadable(error)) from error
 
 
-def _checked(ticket: bytes, province_cose: bytes, now_ms: int) -> Checked:
+def _found(ticket: bytes, beside: bytes | None, line: Line, now_ms: int) -> Found:
     try:
-        return enrolment.check_ticket(ticket, province_cose, now_ms)
+        return following.find(ticket, beside, line, now_ms)
     except Malformed as error:
         raise Refusal("ticket-forged", _unreadable(error)) from error
 
@@ -177,12 +174,17 @@ def _made(file: Path, size_bytes: int, world: World) -> bytes:
 
 
 def _request(config: Config, checked: Checked, own: _Own, name: str) -> bytes:
-    """Return the request, kept: the same one again is what the province answers again."""
+    """Return the request, kept: the same one again is what the province answers again.
+
+    One that was sealed to keys which the province has replaced since is made anew: with the same
+    device keys it is the same device.
+    """
     file = config.keys_dir / REQUEST
+    receiver = SealingPublicKey(checked.province.sealing_key).kid
     if file.exists():
-        kept = file.read_bytes()
-        if _ticket_of(kept) == checked.ticket.ticket_id:
-            return kept
+        kept = message.parse_full(file.read_bytes())
+        if (kept.ticket, kept.receiver_kid) == (checked.ticket.ticket_id, receiver):
+            return file.read_bytes()
     box = box_of(own.keys.signing.key_id, config.data_dir)
     request = enrolment.build_request(checked, own.keys, box=box, journal=own.journal, name=name)
     durable.write(file, request)

@@ -67,9 +67,10 @@ class ProvinceLine:
         except OSError as error:
             raise Refusal("file-unreadable", f"{ca_file}: {error}") from error
 
-    def province(self) -> bytes:
-        """Return the province's statement. Raises Refusal."""
-        return self._first("GET", "/v1/province", None, PROVINCE_TYPE)
+    def province(self, wanted: str = "") -> bytes:
+        """Return the province's newest statement, or what a query names. Raises Refusal."""
+        target = f"/v1/province?{wanted}" if wanted else "/v1/province"
+        return self._first("GET", target, None, PROVINCE_TYPE)
 
     def enrol(self, ticket_id: bytes, request: bytes) -> bytes:
         """Return the answer to an enrolment request. Raises Refusal."""

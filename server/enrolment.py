@@ -230,7 +230,7 @@ async def _welcome(  # noqa: PLR0917 - everything an answer is made of
         turn=await _first_turn(conn, ctx, device, request_hash),
         desk=each.desk_id,
         desk_head=each.head,
-        device=device.record,
+        device=signed.anew(ctx.keys, device.record, DeviceRecord),
         pending=pending,
         now=now_ms,
         codecs=CODECS,

@@ -86,10 +86,15 @@ class ServerKeys:
         later = [at for at in self.changes if at > n]
         return self.changes[min(later)] if later else self.province
 
-    def signed_with(self, kid: bytes) -> bytes | None:
-        """Return the newest statement whose signing key has this kid (8 bytes), None: none has."""
+    def signed_with(self, kid: bytes, root_hash: bytes | None = None) -> bytes | None:
+        """Return the newest statement whose signing key has this kid (8 bytes), None: none has.
+
+        `root_hash`: only of statements by the root whose public key has this SHA-256.
+        """
         for stated in self._falling():
-            if key_id(_signing_key(stated))[:STATEMENT_KID_BYTES] == kid:
+            says = statements.read_unverified(stated, Province)
+            by_root = root_hash in {None, key_id(says.root_key)}
+            if by_root and key_id(says.signing_key)[:STATEMENT_KID_BYTES] == kid:
                 return stated
         return None
 

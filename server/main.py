@@ -31,6 +31,7 @@ from server import (
     projections,
     refusals,
     restoring,
+    rounds,
     routes_blobs,
     routes_exchange,
 )
@@ -157,7 +158,9 @@ async def run(config: Config) -> None:
         _log.warning("moved", n=context.keys.n, offices=told)
     if restored is not None:
         _log.warning("restored", offices=restored.offices, devices=restored.devices)
-    await _Server(uvicorn_config(context)).serve()
+    app = create_app(context)
+    async with rounds.daily(app.state):
+        await _Server(uvicorn_config(context, app)).serve()
     _log.info("stopped")
 
 
@@ -186,10 +189,10 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def uvicorn_config(context: ServerContext) -> uvicorn.Config:
+def uvicorn_config(context: ServerContext, app: Litestar | None = None) -> uvicorn.Config:
     """Return how the application is served: quiet headers, connections kept for an hour."""
     config = context.config
-    app = create_app(context)
+    app = app or create_app(context)
     served = uvicorn.Config(
         measured(cast("ASGIApp", app), app.state.meter),
         host=config.host,

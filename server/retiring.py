@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -69,13 +71,20 @@ async def retired(ctx: ServerContext) -> list[Retired]:
 async def destroy(ctx: ServerContext) -> list[int]:
     """Destroy the keys that are due, durably; return the numbers of their statements.
 
-    A server that runs keeps them in memory until it is started again. Raises OSError.
+    A server that runs goes on with `without`. Raises OSError.
     """
     await asyncio.to_thread(sweep, ctx.config.keys_dir)
     due = [each.n for each in await retired(ctx) if each.due]
     for n in due:
         await asyncio.to_thread(_destroy, ctx, n, format_time(ctx.now_ms()))
     return due
+
+
+def without(ctx: ServerContext, gone: Collection[int]) -> ServerContext:
+    """Return the server without the keys of these former statements."""
+    former = tuple(each for each in ctx.keys.former if each.n not in gone)
+    sealing = (ctx.keys.sealing[0], *(each.sealing for each in former))
+    return replace(ctx, keys=replace(ctx.keys, former=former, sealing=sealing))
 
 
 async def _holders(ctx: ServerContext, n: int) -> tuple[Holder, ...]:
@@ -99,7 +108,8 @@ def _followed_ms(ctx: ServerContext, n: int) -> int:
 def _destroy(ctx: ServerContext, n: int, at: str) -> None:
     """Overwrite and unlink the key files of one statement, then note that it was done.
 
-    Files are found by what is in them; what a cut leaves, the next run finds (`sweep`).
+    Files are found by what is in them; what a cut leaves, the next run finds (`sweep`). Of several
+    runs, as of two workers, one notes it.
     """
     folder = ctx.config.keys_dir
     gone = next(each for each in ctx.keys.former if each.n == n)
@@ -110,11 +120,18 @@ def _destroy(ctx: ServerContext, n: int, at: str) -> None:
         files += [file for file in _files(folder, "signing") if _signs(file) == gone.signing.public]
     for file in files:
         _wipe(file)
-    with (folder / RECORD).open("a", encoding="ascii") as record:
-        record.write(f"{at} {n} {gone.sealing.kid.hex()}\n")
-        record.flush()
-        os.fsync(record.fileno())
+    _note(folder / RECORD, at, f" {n} {gone.sealing.kid.hex()}\n")
     _sync(folder)
+
+
+def _note(record: Path, at: str, what: str) -> None:
+    with record.open("a+", encoding="ascii") as opened:
+        opened.seek(0)
+        if any(line.endswith(what) for line in opened):
+            return
+        opened.write(at + what)
+        opened.flush()
+        os.fsync(opened.fileno())
 
 
 def _files(folder: Path, name: str) -> list[Path]:

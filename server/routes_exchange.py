@@ -23,6 +23,7 @@ from wire.message import MEDIA_TYPE
 from wire.problems import Refusal
 
 SIGNER = re.compile(r"[0-9a-f]{16}")
+ROOT = re.compile(r"[0-9a-f]{64}")
 NUMBER = re.compile(r"[0-9]{1,15}")
 ASIDE_BYTES_MAX = 1 << 20  # of a body that is too large, what is still read so that we can answer
 
@@ -51,10 +52,11 @@ async def province_route(request: AnyRequest) -> Response[bytes]:
     """Return the statement that names the province and its keys.
 
     `n`: what moves somebody on who holds statement n, which after a change of root is not the
-    newest; `signer`: the newest statement whose signing key has this kid, for a ticket of old.
+    newest; `signer`: the newest statement whose signing key has this kid, for a ticket of old,
+    with `root` the newest such one by the root whose public key has this SHA-256.
     """
-    said = request.query_params
-    found = _stated(_context(request).keys, str(said.get("n", "")), str(said.get("signer", "")))
+    n, signer, root = (str(request.query_params.get(name, "")) for name in ("n", "signer", "root"))
+    found = _stated(_context(request).keys, n, signer, root)
     return Response(found, media_type="application/cose")
 
 
@@ -75,10 +77,11 @@ def _context(request: AnyRequest) -> ServerContext:
     return context
 
 
-def _stated(keys: ServerKeys, n: str, signer: str) -> bytes:
+def _stated(keys: ServerKeys, n: str, signer: str, root: str) -> bytes:
     """Return the statement asked for; the newest where nothing else is there to be said."""
     if SIGNER.fullmatch(signer):
-        return keys.signed_with(bytes.fromhex(signer)) or keys.province
+        root_hash = bytes.fromhex(root) if ROOT.fullmatch(root) else None
+        return keys.signed_with(bytes.fromhex(signer), root_hash) or keys.province
     if NUMBER.fullmatch(n):
         return keys.moving(int(n))
     return keys.province

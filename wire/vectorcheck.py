@@ -31,6 +31,7 @@ from wire import (
     short,
     short_plaintext,
     statements,
+    succession,
     turns,
 )
 from wire.keys import SealingKey, VerifyKey
@@ -145,6 +146,13 @@ def _statement(vector: Vector) -> bytes:
     kinds: dict[str, type[Statement]] = {k.NAME: k for k in Statement.__subclasses__()}
     statements.verify(vector.payload, kinds[vector.text("name")], VerifyKey(vector.octets("key")))
     return cose.parse_sign1(vector.payload).payload
+
+
+def _successor(vector: Vector) -> bytes:
+    """Return the province.cose that takes the place of the one held; empty when none does."""
+    held = statements.read_unverified(vector.octets("held"), statements.Province)
+    followed = succession.succeed(held, vector.payload)
+    return b"" if followed is None else followed.cose
 
 
 def _ticket(vector: Vector) -> bytes:
@@ -284,6 +292,7 @@ CHECKS: Mapping[str, Callable[[Vector], bytes]] = {
     "short-up": _short_up,
     "statement": _statement,
     "tally": _tally,
+    "successor": _successor,
     "ticket": _ticket,
     "turn": _turn,
     "up": _up,

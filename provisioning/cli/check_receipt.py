@@ -1,5 +1,6 @@
 """`check-receipt`: whether a receipt is the province's and an event lies under it, offline."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -10,8 +11,12 @@ from console.words import Words, command, json_option
 from provisioning.cli.answers import misused, refuse
 from wire import chain, proof
 from wire.event import decode, format_time
+from wire.keys import STATEMENT_KID_BYTES, key_id
 from wire.limits import HASH_BYTES
 from wire.problems import Malformed, Refusal
+from wire.proof import Proof
+from wire.statements import Province, read_kid, read_unverified
+from wire.texts import Text
 
 FILE_BYTES_MAX = 64 << 20
 """A receipt with the digests of a million events behind one is 43 MB."""
@@ -40,9 +45,18 @@ class ReceiptShape(msgspec.Struct, frozen=True):
 
 
 def check(
-    speech: Speech, *, file: Path, province: Path, root: str, event: Path | None, as_json: bool
+    speech: Speech,
+    *,
+    file: Path,
+    provinces: tuple[Path, ...],
+    root: str,
+    event: Path | None,
+    as_json: bool,
 ) -> None:
-    """Check a receipt; exits with 1 when anything about it does not hold."""
+    """Check a receipt; exits with 1 when anything about it does not hold.
+
+    Of several statements of the province the one that names the receipt's signer counts.
+    """
     try:
         root_hash = bytes.fromhex(root.replace(":", ""))
     except ValueError:
@@ -50,7 +64,9 @@ def check(
     if len(root_hash) != HASH_BYTES:
         misused(speech, speech("receipt.root-wrong"))
     try:
-        shown = _checked(_read(file), _read(province), root_hash, event)
+        found = proof.read(_read(file))
+        province = _signer(found.receipt, [_read(each) for each in provinces])
+        shown = _checked(found, province, root_hash, event)
     except Refusal as refusal:
         refuse(speech, refusal, as_json=as_json)
     if as_json:
@@ -64,8 +80,36 @@ def check(
         click.echo(speech("receipt.event", seq=named.seq, id=named.id, kind=kind, at=at))
 
 
-def _checked(file: bytes, province: bytes, root_hash: bytes, event: Path | None) -> ReceiptShape:
-    found = proof.read(file)
+def _signer(receipt: bytes, provinces: Sequence[bytes]) -> bytes:
+    """Return the statement that names the key which signed a receipt; nothing is checked yet.
+
+    Raises Refusal: signature-wrong with what to ask the province for, proof-wrong.
+    """
+    try:
+        kid = read_kid(receipt)
+    except Malformed as error:
+        raise Refusal(proof.WRONG, str(error)) from None
+    for each in provinces:
+        try:
+            public = read_unverified(each, Province).signing_key
+        except Malformed as error:
+            raise Refusal("signature-wrong", f"province.cose: {error}") from None
+        if key_id(public)[:STATEMENT_KID_BYTES] == kid:
+            return each
+    asked = f"/v1/province?signer={kid.hex()}"
+    raise Refusal(
+        "signature-wrong",
+        Text(
+            vi=f"Biên nhận được ký bằng khóa khác của tỉnh (trước hoặc sau một lần đổi khóa). Thêm "
+            f"--province với tệp province-N.cose nêu khóa đó, hoặc với kết quả của {asked}",
+            en="The receipt was signed with another key of the province, before or after a change "
+            "of keys. Add --province with the province-N.cose that names it, or with what "
+            f"{asked} gives",
+        ),
+    )
+
+
+def _checked(found: Proof, province: bytes, root_hash: bytes, event: Path | None) -> ReceiptShape:
     checked = proof.check(found, province, root_hash)
     receipt, way = checked.receipt, found.way
     if event is not None and (way is None or _read(event).rstrip(b"\n") != way.event):
@@ -105,20 +149,27 @@ def _read(file: Path) -> bytes:
     return data
 
 
-def _path(name: str, metavar: str, help_: str, *, required: bool = False) -> click.Option:
-    kind = click.Path(path_type=Path, dir_okay=False)
-    return click.Option([name], type=kind, required=required, metavar=metavar, help=help_)
-
-
 def _check_receipt(speech: Speech) -> Words:
     return command(
         speech,
         "check-receipt",
         check,
         click.Argument(["file"], type=click.Path(path_type=Path), metavar="FILE"),
-        _path("--province", "FILE", speech("option.province-cose"), required=True),
+        click.Option(
+            ["--province", "provinces"],
+            type=click.Path(path_type=Path, dir_okay=False),
+            required=True,
+            multiple=True,
+            metavar="FILE",
+            help=speech("option.province-cose"),
+        ),
         click.Option(["--root"], required=True, metavar="HEX", help=speech("option.root")),
-        _path("--event", "FILE", speech("option.event-file")),
+        click.Option(
+            ["--event"],
+            type=click.Path(path_type=Path, dir_okay=False),
+            metavar="FILE",
+            help=speech("option.event-file"),
+        ),
         json_option(speech),
     )
 

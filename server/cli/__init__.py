@@ -27,6 +27,7 @@ MODULES: Final[Mapping[str, str]] = {
     "incidents": "server.cli.incidents",
     "conflicts": "server.cli.conflicts",
     "numbers": "server.cli.numbers",
+    "keys": "server.cli.keys",
     "publish": "server.cli.publish",
     "quarantine": "server.cli.quarantine",
     "token": "server.cli.tokens",

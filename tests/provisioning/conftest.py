@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -140,7 +141,14 @@ def province(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningProvin
     offices.write_text("code,name,ward_code\nH26.107,Xã Ứng Hòa,10402\nH26.108,Xã Hòa Xá,10417\n")
     done = provision("offices", "import", offices, "--config", home / "server.toml")
     assert done.returncode == 0, done.stderr
-    log = folder / "server.log"
+    with serving(home, port):
+        yield RunningProvince(home, url)
+
+
+@contextmanager
+def serving(home: Path, port: int) -> Iterator[None]:
+    """Run the server of the province founded in `home` until the block is left."""
+    log = home.parent / "server.log"
     with log.open("wb") as written:
         server = subprocess.Popen(
             [BIN / "commune-server", "--config", home / "server.toml", "run"],
@@ -152,7 +160,7 @@ def province(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningProvin
     try:
         watched = Child("commune-server", (), log, {}, lambda died: None)
         asyncio.run(until_up(watched, Place(port=port), "/v1/province"))
-        yield RunningProvince(home, url)
+        yield
     finally:
         server.terminate()
         server.wait(10)

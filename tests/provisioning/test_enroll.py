@@ -266,8 +266,8 @@ class LostReply:
     def __init__(self, line: ProvinceLine) -> None:
         self._line = line
 
-    def province(self) -> bytes:
-        return self._line.province()
+    def province(self, wanted: str = "") -> bytes:
+        return self._line.province(wanted)
 
     def enrol(self, ticket_id: bytes, request: bytes) -> bytes:
         self._line.enrol(ticket_id, request)

@@ -166,12 +166,16 @@ async def test_the_statement_is_served_to_everybody_who_holds_some_other(
 ) -> None:
     now = restarted(ctx, signing=True)
     now = restarted(now, root=True)
-    signer = key_id(ctx.keys.signing.public)[:8].hex()
+    signer, later = (key_id(each.keys.signing.public)[:8].hex() for each in (ctx, now))
+    root = key_id(statements.read_unverified(ctx.keys.province, Province).root_key).hex()
     wanted = {
         "": now.keys.province,
         "?n=1": now.keys.changes[3],
         "?n=3": now.keys.province,
         f"?signer={signer}": ctx.keys.province,
+        f"?signer={later}": now.keys.province,
+        f"?signer={later}&root={root}": now.keys.stated[2],
+        f"?signer={later}&root={'00' * 32}": now.keys.province,
         f"?signer={'00' * 8}": now.keys.province,
         "?signer=x": now.keys.province,
         "?n=x": now.keys.province,

@@ -5,13 +5,22 @@ The same files again every time, but for those that the cases no longer name, wh
 
 import sys
 
-from tests.vectors import cases_basic, cases_blobs, cases_events, cases_messages, cases_short
+from tests.vectors import (
+    cases_basic,
+    cases_blobs,
+    cases_events,
+    cases_messages,
+    cases_short,
+    cases_successor,
+)
 from tests.vectors.case import HERE, Case
 
 
 def cases() -> dict[str, Case]:
     """Return all cases by the path of their file."""
-    tables = (cases_basic, cases_blobs, cases_events, cases_messages, cases_short)
+    tables = (
+        cases_basic, cases_blobs, cases_events, cases_messages, cases_short, cases_successor,
+    )  # fmt: skip
     everything = [case for table in tables for case in table.CASES]
     by_path = {case.path: case for case in everything}
     assert len(by_path) == len(everything), "two cases have one name"

@@ -34,8 +34,9 @@ from tests.agent.sync.test_silent_line import PATIENT
 from tests.server.province import Seen, make_config, open_province, rotate_keys
 from wire import statements
 from wire.keys import SigningKey
+from wire.problems import Refusal
 from wire.statements import Province
-from wire.succession import Followed
+from wire.succession import Followed, succeed
 
 
 class Turning(Real):
@@ -288,6 +289,28 @@ async def test_an_older_answer_from_a_stick_brings_the_statement_too(office: Tur
     older, _newest = await carrier.export(None), await carrier.export(None)
     assert await carrier.take(await office.province.by_stick(older.message)) == "taken"
     assert (await office.held()).n == 2
+
+
+async def test_a_stick_answer_by_a_replaced_key_is_refused_and_nothing_is_stuck(
+    office: Turned,
+) -> None:
+    """Its records are in by then: the next stick, or the line, says so with the new key."""
+    carrier = office.carrier()
+    await office.record(2)
+    made = await carrier.export(None)
+    late = await office.province.by_stick(made.message)
+    await office.province.rotate(signing=True)
+    followed = succeed(office.enrolled.province, office.province.keys.province)
+    assert followed is not None
+    await office.journal.write(partial(successor.keep, followed=followed))
+    with pytest.raises(Refusal, match="answer-forged"):
+        await carrier.take(late)
+    assert (office.journal.backlog_events, len(await office.province.held())) == (2, 2)
+    made = await carrier.export(None)
+    assert await carrier.take(await office.province.by_stick(made.message)) == "taken"
+    assert (office.journal.backlog_events, len(await office.province.held())) == (0, 2)
+    await office.delivered()
+    assert len(await office.province.held()) == 3
 
 
 async def test_a_statement_is_kept_once_and_an_old_one_played_again_is_not_in_force(

@@ -19,6 +19,7 @@ _SHAPES: dict[str, tuple[Shape, ...]] = {
         *(uint(), tstr, array(tstr)),  # n, name, urls
         *(bstr(32), bstr(1216), uint(), bstr(32)),  # signing, sealing, valid_from, root
     ),
+    "commune/root/1": (bstr(32), bstr(most=65_536)),  # former root, province.cose of the new
     "commune/ticket/1": (
         *(bstr(8), array(tstr), bstr(32)),  # id, urls, SHA-256 of the root key
         *(bstr(16), tstr, tstr, bstr(16), uint()),  # office id, code, name, secret, expires
@@ -55,6 +56,12 @@ def elements(payload: bytes, name: str) -> list[Value]:
     if name == "commune/device/1":
         need(value[1] == hashlib.sha256(cose.byte_string(value[2])).digest(), "device id")
     return value
+
+
+def says(payload: bytes) -> Value:
+    """Give what a payload calls itself, None when it has no name."""
+    value = cbor_strict.loads(payload)
+    return value[0] if isinstance(value, list) and value else None
 
 
 def payload_of(data: bytes) -> bytes:

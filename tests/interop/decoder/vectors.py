@@ -17,6 +17,7 @@ from . import (
     plaintext,
     short,
     statements,
+    succession,
     tickets,
     xwing,
 )
@@ -121,6 +122,7 @@ KINDS: dict[str, Callable[[Vector], bytes]] = {
     "short-down": _short_down,
     "enrolment": lambda v: message.open_enrolment(v.payload, v.hex("receiver-seed")),
     "statement": lambda v: statements.verify(v.payload, v.keys["name"], v.hex("key")),
+    "successor": lambda v: succession.follow(v.hex("held"), v.payload),
     "ticket": lambda v: tickets.read(v.payload, v.hex("province"), v.number("now")),
     "event": _event,
     "chain": _chain,
