@@ -18,6 +18,7 @@ from server.store.tables import device as device_table
 from wire.turns import TurnJudgement
 
 QUARANTINED = "quarantined"
+RESTORED = "device-restored"
 
 
 async def watch(
@@ -25,11 +26,11 @@ async def watch(
 ) -> Device:
     """Judge a current message of a device (its row locked); return the device as it now is."""
     up = request.up
-    if turn.incident:
+    if turn.incident and not await _is_told(conn, device):
         await incidents.record(
             conn,
             device.office_id,
-            "device-restored",
+            RESTORED,
             facts=(up.was or b"", up.turn),
             detail="",
             now_ms=now_ms,
@@ -70,6 +71,16 @@ async def begin(
         journal_id=journal_id,
     )
     return msgspec.structs.replace(device, state=QUARANTINED)
+
+
+async def _is_told(conn: AsyncConnection, device: Device) -> bool:
+    """Whether a person already has to look at a device in quarantine for its memory.
+
+    Two boxes with one key go on restoring each other's turn, with every exchange.
+    """
+    if device.state != QUARANTINED:
+        return False
+    return await incidents.unsettled(conn, device.office_id, device.device_id, RESTORED)
 
 
 async def _known(conn: AsyncConnection, device: Device) -> Known:

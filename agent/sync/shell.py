@@ -27,6 +27,7 @@ from agent.sync.blobs import NoUploads, Uploads
 from agent.sync.builder import Builder, Built, Extras
 from agent.sync.engine import Engine
 from agent.sync.gathering import gather
+from agent.sync.held import Held
 from agent.sync.moving import AskProvince, JournalFollowed, Moved, look
 from agent.sync.netlink import RouteWatch, open_route_socket
 from agent.sync.pacing import Batch, Load, Pacing
@@ -110,7 +111,7 @@ class Syncer:
         self._engine = Engine(delays or Delays(random), pacing, self._saving.holding)
         self._uploads = uploads or NoUploads()
         self._uploads.ask = lambda: self._feed(Asking())
-        self._held = journal.delivered
+        self._held = Held(journal)
         self._extras, self._days_wanted = Extras(), False
         self._proving = Proving()
         self._timer: asyncio.TimerHandle | None = None
@@ -271,13 +272,12 @@ class Syncer:
                 await self._journal.write(store.made_on_the_line)
             except Refusal as refusal:
                 raise ExchangeError(faults.not_durable(refusal), "before sending") from refusal
-        if self._journal.delivered.seq > self._held.seq:
-            self._held = self._journal.delivered
+        self._held.look()
 
     async def _build(self, batch: Batch, told: Told, envelope: Envelope) -> Built:
         query = partial(
             gather,
-            start=self._held,
+            start=self._held.head,
             plain_bytes=batch.plain_bytes,
             box=self._box,
             uploads=self._uploads,
@@ -308,7 +308,7 @@ class Syncer:
                 transaction,
                 answer,
                 load,
-                self._held,
+                self._held.head,
                 last_seq=built.last_seq,
                 successor=self._fresh_bytes(JOURNAL_ID_BYTES),
                 box=self._box,
@@ -338,7 +338,7 @@ class Syncer:
                 unsent=self._unsent(),
                 # What was recorded after a message was built does not make it one in vain.
                 progress=applied.progress or built.load.plain_bytes == 0,
-                pressing=await self._saving.presses(self._journal, self._held.seq),
+                pressing=await self._saving.presses(self._journal, self._held.head.seq),
                 more=self._wants_more(applied, told, built) or self._uploads.is_asking(built.named),
                 fault=None if applied.given_back else applied.fault,
                 notice=applied.notice,
@@ -354,7 +354,7 @@ class Syncer:
 
     def _remember(self, answer: Answer, applied: Applied, told: Told) -> None:
         down = answer.down
-        self._held = applied.held
+        self._held.answered(applied.held)
         self._days_wanted = down.want_days
         restored = applied.fault is faults.DEVICE_RESTORED
         tried = self._extras.gives_back  # in vain, unless it is wanted from another place now
@@ -391,7 +391,7 @@ class Syncer:
         return desk or came or days or proof
 
     def _unsent(self) -> bool:
-        return self._journal.head.seq > self._held.seq
+        return self._journal.head.seq > self._held.head.seq
 
     def _since(self, began_ms: int) -> int:
         return self._clock.mono_ms() - began_ms

@@ -204,6 +204,22 @@ async def test_a_second_restore_within_thirty_days_is_quarantined(
     assert sorted(await incidents(ctx)) == ["device-restored", "device-restored", "quarantined"]
 
 
+async def test_two_boxes_that_take_turns_in_quarantine_are_no_more_incidents(
+    ctx: ServerContext, device: Device
+) -> None:
+    device.note()
+    async with ctx.store.write() as conn:
+        await conn.execute(device_table.update().values(state="quarantined"))
+    device.turn = mine = theirs = (await device.sync()).turn
+    for _ in range(3):
+        mine, theirs = theirs, mine
+        down = await device.sync(turn=mine)
+        if down.stale:
+            down = await device.sync(turn=down.turn, was=mine)
+        mine = (await device.sync(turn=down.turn)).turn
+    assert await incidents(ctx) == ["device-restored"]
+
+
 async def test_the_same_backup_restored_twice_is_two_incidents(
     ctx: ServerContext, device: Device, clock: FakeClock
 ) -> None:

@@ -11,7 +11,7 @@ QUICK = 5
 """What is found among the first few is looked for on every commit."""
 
 
-WITHOUT_REST = frozenset({"turn not stored", "turn not judged", "own events not fetched"})
+WITHOUT_REST = frozenset({"turn not judged", "own events not fetched"})
 """Faults whose worlds never come to rest, which takes long to see."""
 
 

@@ -158,6 +158,26 @@ async def test_a_quarantined_office_goes_on_sending_and_nothing_counts_as_delive
     assert len(office.province.events) == 5
 
 
+async def test_a_quarantined_office_sends_a_restored_province_what_that_lost_and_rests(
+    office: Office,
+) -> None:
+
+    await office.record(2)
+    office.start()
+    await office.until_shown(None)
+    office.province.forget(0)
+    office.province.change = lambda down: msgspec.structs.replace(
+        down, verdict="quarantined", statement=None
+    )
+    assert office.syncer is not None
+    office.syncer.sync_now()
+    await office.until(lambda: len(office.province.events) == 2)
+    await office.until(lambda: isinstance(office.syncer and office.syncer.state, Idle))
+    first, asking, sending = office.province.ups
+    assert (asking.events, sending.head) == (None, first.head)
+    assert office.journal.delivered.seq == 2
+
+
 async def test_a_stale_memory_shows_the_new_turn_together_with_the_old(office: Office) -> None:
 
     office.start()
