@@ -4,10 +4,10 @@ import msgspec
 import pytest
 
 from wire import statements
-from wire.keys import SealingKey, SigningKey
+from wire.keys import SealingKey, SigningKey, VerifyKey
 from wire.problems import Malformed, Refusal
 from wire.statements import Province
-from wire.succession import STATEMENT_BYTES_MAX, RootChange, succeed
+from wire.succession import STATEMENT_BYTES_MAX, RootChange, signed_by, succeed
 
 ROOT, OTHER = SigningKey(bytes(32)), SigningKey(bytes([1]) * 32)
 FIRST = Province(
@@ -76,3 +76,14 @@ def test_a_change_of_root_is_signed_by_both() -> None:
 def test_what_cannot_be_read_names_nobody(garbage: bytes) -> None:
     with pytest.raises(Malformed):
         succeed(FIRST, garbage)
+
+
+def test_a_statement_names_which_province_signed_it() -> None:
+    former, now = SigningKey(bytes([2]) * 32), SigningKey(bytes([4]) * 32)
+    known = (FIRST, msgspec.structs.replace(FIRST, n=3, signing_key=now.public))
+    said = RootChange(former_root=ROOT.public, province=later(3))
+    for signer in (former, now):
+        found = signed_by(statements.sign(said, signer), known)
+        assert found is not None
+        assert found.key_id == VerifyKey(signer.public).key_id
+    assert signed_by(statements.sign(said, OTHER), known) is None
