@@ -16,6 +16,7 @@ from records.desk_events import State
 from records.documents import Paper, papers
 from records.dossier import Dossier, is_late, next_commands
 from records.moment import local
+from records.twice import TwiceItem
 from records.values import Applicant, Channel, Gender, Holder, IdKind, PersonKind, VisitMethod
 from records.visits import EndedBy, Visit
 from wire.texts import Text
@@ -158,29 +159,6 @@ class NamedVisitItem(VisitItem, frozen=True, kw_only=True):
     """A visit with its visitor's identity number; whoever gives it out records that."""
 
     id_number: str | None
-
-
-class Bearer(Struct, frozen=True, kw_only=True):
-    """One of the dossiers that bear one number: who took it in, and when."""
-
-    id: str
-    code: str | None
-    book: str | None
-    applicant: str
-    state: State
-    by: str
-    at: str
-
-
-class TwiceItem(Struct, frozen=True):
-    """A number that more than one dossier bears, the first of them first.
-
-    `kind`: the code on the slip, or the place in the register, `year/volume/number`.
-    """
-
-    kind: Literal["code", "book"]
-    number: str
-    dossiers: tuple[Bearer, ...]
 
 
 class ProblemItem(Struct, frozen=True, kw_only=True):

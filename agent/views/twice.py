@@ -10,7 +10,7 @@ from agent.journal.database import Connection
 from agent.views import dossier_rows, stored
 from agent.views.dossier_rows import Loaded
 from records.moment import local
-from records.present import Bearer, TwiceItem
+from records.twice import Bearer, TwiceItem
 
 LISTED_MAX: Final = 200
 FOLLOWED: Final = "SELECT count(*) > 1 FROM journal WHERE side = 'office'"

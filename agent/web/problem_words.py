@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.web.texts import TEXTS, written_time
-from records.present import Bearer, ConflictItem, ProblemItem, ValueItem
+from records.present import ConflictItem, ProblemItem, ValueItem
+from records.twice import Bearer
 from wire.texts import Lang
 
 

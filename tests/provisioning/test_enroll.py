@@ -13,7 +13,6 @@ import pytest
 
 from agent import keys
 from agent.config import read
-from provisioning import durable
 from provisioning import province as founding
 from provisioning.cli.doors import world
 from provisioning.enrol import REQUEST, Enrolled, enrol
@@ -21,6 +20,7 @@ from provisioning.province import NewProvince
 from provisioning.province_line import ProvinceLine
 from tests.ports import free_port
 from tests.provisioning.conftest import RunningProvince, provision
+from tests.provisioning.cuts import LostReply, power_cut
 from wire import base45, statements
 from wire.keys import SigningKey, device10
 from wire.problems import Refusal
@@ -260,20 +260,6 @@ def test_a_poisoned_problem_document_is_no_answer(body: bytes) -> None:
         ProvinceLine([url]).province()
 
 
-class LostReply:
-    """A line on which the request arrives and the answer does not."""
-
-    def __init__(self, line: ProvinceLine) -> None:
-        self._line = line
-
-    def province(self, wanted: str = "") -> bytes:
-        return self._line.province(wanted)
-
-    def enrol(self, ticket_id: bytes, request: bytes) -> bytes:
-        self._line.enrol(ticket_id, request)
-        raise Refusal("line-cut")
-
-
 def test_an_answer_that_is_lost_is_asked_for_again(
     province: RunningProvince, tmp_path: Path
 ) -> None:
@@ -289,31 +275,16 @@ def test_an_answer_that_is_lost_is_asked_for_again(
     assert done.ok
 
 
-class PowerCut(BaseException):
-    """What nobody catches."""
-
-
 @pytest.mark.parametrize("writes", range(8))
 def test_a_power_cut_before_any_write_leaves_one_device(
     province: RunningProvince, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writes: int
 ) -> None:
     """Writes are atomic, so a cut before each of the eight is every cut there is."""
-    write, line = durable.write, ProvinceLine([province.url])
+    line = ProvinceLine([province.url])
     config, ticket = province.machine(tmp_path), province.ticket().text
-    left = writes
-
-    def failing(file: Path, data: bytes, *, mode: int = durable.SECRET) -> None:
-        nonlocal left
-        if left == 0:
-            raise PowerCut
-        left -= 1
-        write(file, data, mode=mode)
-
-    monkeypatch.setattr(durable, "write", failing)
-    with pytest.raises(PowerCut):
+    with power_cut(monkeypatch, writes):
         in_process(config, line, ticket)
     assert keys.read_enrolment(tmp_path / "keys") is None
-    monkeypatch.setattr(durable, "write", write)
     device_key = tmp_path / "keys" / keys.DEVICE_KEY
     kept = device_key.read_bytes() if device_key.exists() else None
 

@@ -18,6 +18,7 @@ from server import office_register
 from server.office_register import Entry
 from tests.ports import free_port
 from tests.provisioning.conftest import RunningProvince, serving
+from tests.provisioning.cuts import LostReply
 from wire import message, statements
 from wire.problems import Refusal
 from wire.statements import Province
@@ -88,20 +89,6 @@ def test_old_tickets_lead_to_the_keys_in_force(turning: Turning, tmp_path: Path)
             assert known.province == turning.newest
 
 
-class Cut:
-    """A line on which the request arrives and the answer does not."""
-
-    def __init__(self, line: ProvinceLine) -> None:
-        self._line = line
-
-    def province(self, wanted: str = "") -> bytes:
-        return self._line.province(wanted)
-
-    def enrol(self, ticket_id: bytes, request: bytes) -> bytes:
-        self._line.enrol(ticket_id, request)
-        raise Refusal("line-cut")
-
-
 def test_an_enrolment_cut_off_by_a_rotation_ends_with_the_same_device(
     turning: Turning, tmp_path: Path
 ) -> None:
@@ -109,7 +96,7 @@ def test_an_enrolment_cut_off_by_a_rotation_ends_with_the_same_device(
     config = read(turning.machine(tmp_path / "box"))
     line = ProvinceLine([turning.url])
     with serving(turning.folder, turning.port), pytest.raises(Refusal, match="line-cut"):
-        enrol(ticket, config, Cut(line), world(), name="máy")
+        enrol(ticket, config, LostReply(line), world(), name="máy")
     asked = message.parse_full((config.keys_dir / REQUEST).read_bytes())
     turning.turn(signing=True)
     turning.forget()

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from provisioning import durable
 from provisioning.province import NewProvince, found
 from provisioning.rotation import Rotated, Wanted, rotate
 from server import keys
 from tests.provisioning.conftest import provision
+from tests.provisioning.cuts import power_cut
 from wire import enrolment, statements
 from wire.keys import key_id
 from wire.problems import Refusal
@@ -96,28 +96,14 @@ def test_a_number_that_was_lost_here_is_passed(folder: Path) -> None:
     assert turned(folder, above=3).province.n == 9
 
 
-class PowerCut(BaseException):
-    """What nobody catches."""
-
-
 @pytest.mark.parametrize("writes", range(6))
 def test_a_power_cut_before_any_write_leaves_the_former_keys_and_is_carried_on(
     folder: Path, monkeypatch: pytest.MonkeyPatch, writes: int
 ) -> None:
     """Six files: two keys, a root key, the change of root, and two statements."""
-    before, write, left = keys.load(folder / "keys"), durable.write, writes
-
-    def failing(file: Path, data: bytes, *, mode: int = durable.SECRET) -> None:
-        nonlocal left
-        if left == 0:
-            raise PowerCut
-        left -= 1
-        write(file, data, mode=mode)
-
-    monkeypatch.setattr(durable, "write", failing)
-    with pytest.raises(PowerCut):
+    before = keys.load(folder / "keys")
+    with power_cut(monkeypatch, writes):
         turned(folder, signing=True, root=True)
-    monkeypatch.setattr(durable, "write", write)
     cut = keys.load(folder / "keys")
     assert (cut.n, cut.province, cut.signers) == (1, before.province, before.signers)
     assert [key.kid for key in cut.sealing] == [before.sealing[0].kid]

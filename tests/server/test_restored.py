@@ -12,7 +12,7 @@ from server import desk, desk_dossiers, enrolment, rebuilding, restoring
 from server.context import ServerContext
 from server.publishing import publish
 from server.sayings import Refused
-from server.store import tables
+from server.store import lost_tables, tables
 from tests.server.holdings import incidents
 from tests.server.province import Device, FakeClock, new_device
 from tests.server.restored_province import (
@@ -58,8 +58,14 @@ async def test_restored_shuts_every_desk_by_a_clock_that_is_behind(
     province.copy()
     await publish(province.ctx, None, [("notice.published", NOTICE)])
     await device.sync()
+    await province.put_back(device)
+    async with province.ctx.store.write() as conn:
+        await conn.execute(lost_tables.restoration.delete())  # a copy that was not made by `backup`
     clock.ms -= DAY_MS
-    await province.put_back(device, told=True)
+    await restoring.restore(province.ctx, lambda _done, _of: None)
+    async with province.ctx.store.read() as conn:
+        states = await conn.execute(sa.select(tables.desk_journal.c.state))
+    assert [*states.scalars()] == ["closed"]
     await device.settle()
     assert said(device, "desk.opened")
     assert await incidents(province.ctx) == []
